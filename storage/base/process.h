@@ -1,0 +1,29 @@
+/* process: who a process is (a pid alone is recycled), what it uses, and the time. */
+#ifndef STORAGE_BASE_PROCESS_H
+#define STORAGE_BASE_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process_id {
+	pid_t pid;
+	uint64_t start_ticks; /* field 22 of /proc/PID/stat */
+	char boot_id[40];     /* /proc/sys/kernel/random/boot_id */
+	char host[65];
+};
+void process_self(struct process_id *out);
+/* Start time of a running pid; 0 when there is none. */
+uint64_t process_start_ticks(pid_t pid);
+/* True when exactly that process runs here now (same host, boot, pid and start time; zombies do not run). */
+bool process_alive(const struct process_id *id);
+uint64_t process_rss_anon(pid_t pid);        /* bytes of anonymous memory (RssAnon); 0: gone */
+uint64_t process_tree_rss_anon(pid_t pid);   /* with all descendants */
+uint64_t process_memory_available(void);     /* bytes: the least of machine, cgroup v1/v2 limits (total, not free) */
+unsigned process_cores(void);                /* usable: affinity and cgroup quota, physical cores counted once, at least 1 */
+double process_clock(void);                  /* seconds, monotonic */
+double process_wall(void);                   /* seconds since 1970 */
+const char *process_time_text(double wall, char out[32]); /* "2026-01-31T06:10:00Z" */
+void process_random(void *out, size_t length);            /* getrandom: for attempt ids only, never for results */
+
+#endif
