@@ -1,0 +1,56 @@
+/* stage: the named parts of a round. One table, in order of the folders; each row says which fits the stage needs, what they wait
+ * for, and how its artifacts are written. Adding a stage is a file stage_NAME.c and a line in stage_table.c.
+ *
+ * Everything a stage writes is a pure function of (spec, data, ledger, earlier stages of the round and earlier rounds): no time, host,
+ * path, attempt. Writers run in a worker process; planning runs in the orchestrator. */
+#ifndef ORCHESTRATOR_STAGE_H
+#define ORCHESTRATOR_STAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orchestrator/study.h"
+#include "storage/ledger.h"
+
+enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_COUNT };
+
+/* What a writer may look at. */
+struct stage_context {
+	struct study *study;       /* selected to the round's features (05_dropped: still the round's features) */
+	struct ledger *ledger;     /* read only */
+	unsigned round;
+	const char *campaign;      /* absolute path of the campaign folder */
+	const char *work;          /* absolute path of the round's work folder: finished stages are read here */
+	const char *folder;        /* absolute path to write into; empty, exists; files need no fsync */
+};
+struct stage {
+	const char *name; /* folder: "01_hpo" */
+	const char *title; /* for people: "search" */
+	bool has_fits;
+	unsigned fits_after;  /* bits (1 << enum stage_id) of stages that must be committed before its fits start */
+	unsigned write_after; /* bits of stages that must be committed before it is written (its own fits always are done) */
+	int (*write)(const struct stage_context *context, struct orch_err *err);
+};
+extern const struct stage stage_table[STAGE_COUNT];
+
+/* ---- shared readers and writers for stages (stage_io.c) ---- */
+int stage_write_json(const struct stage_context *context, const char *name, const json_t *value, struct orch_err *err); /* pretty */
+int stage_read_json(const struct stage_context *context, enum stage_id stage, const char *name, json_t **out, struct orch_err *err);
+int stage_round_read_json(const struct stage_context *context, unsigned round, enum stage_id stage, const char *name, json_t **out, struct orch_err *err);
+/* Fold scores of one (trial, left_out) of a stage: out[folds], NaN where failed or absent. */
+int stage_fold_scores(const struct stage_context *context, enum stage_id stage, int64_t trial, const char *left_out, double *out, struct orch_err *err);
+/* Mean and sample deviation over the finite folds, in order; *sd NaN with fewer than two. Returns how many were finite. */
+unsigned stage_mean_sd(const double *scores, unsigned count, double *mean, double *sd);
+/* predictions.parquet and metrics.json of the fits of a stage (baseline, dropped) from the files in scratch named by the ledger. */
+int stage_write_predictions(const struct stage_context *context, enum stage_id stage, struct orch_err *err);
+
+int stage_dataset_write(const struct stage_context *context, struct orch_err *err);
+int stage_hpo_write(const struct stage_context *context, struct orch_err *err);
+int stage_hpo_analysis_write(const struct stage_context *context, struct orch_err *err);
+int stage_baseline_write(const struct stage_context *context, struct orch_err *err);
+int stage_lofo_write(const struct stage_context *context, struct orch_err *err);
+int stage_dropped_write(const struct stage_context *context, struct orch_err *err);
+int stage_comparison_write(const struct stage_context *context, struct orch_err *err);
+
+#endif
