@@ -19,7 +19,8 @@ struct param_def {
 	const char *help;     /* one line */
 	bool free_axis;       /* one fit answers all values of it at once */
 };
-/* NULL name ends a table. Checks one value; the error says what is allowed ("alpha must be a number above 0, not \"x\""). */
+/* NULL name ends a table; an entry named "*" (PARAM_ANY) stands for every name that is not listed.
+ * Checks one value; the error says what is allowed ("alpha must be a number above 0, not \"x\""). */
 int param_check(const struct param_def *def, const json_t *value, struct orch_err *err);
 const struct param_def *param_find(const struct param_def *table, const char *name);
 
