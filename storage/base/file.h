@@ -15,13 +15,22 @@
 
 /* Create path (it must not exist), write, fsync, close. Durable content; the name is durable after file_sync_folder. */
 int file_write_new(const char *path, const void *bytes, size_t length, struct orch_err *err);
-/* Replace path atomically: temporary beside it, fsync, rename over, fsync of the folder. Durable. */
+/* Replace path atomically: temporary beside it (".NAME.new"; one left by a killed process is used again), fsync, rename
+ * over, fsync of the folder. Durable. ORCH_EUNSURE: replaced, but the fsync of the folder failed. */
 int file_replace(const char *path, const void *bytes, size_t length, struct orch_err *err);
 /* The same without any fsync: for status files that may be lost, never torn. */
 int file_replace_fast(const char *path, const void *bytes, size_t length, struct orch_err *err);
 /* Whole content, NUL-terminated after length; malloc'd. ORCH_EMISSING when there is no such file. max 0: no limit. */
 int file_read(const char *path, size_t max, char **out, size_t *length, struct orch_err *err);
+/* For content that is streamed: create (path must not exist) -> file_write_all or file_write_at -> finish. path is for the
+ * faults and the messages. finish: fsync and close, fd is closed whatever the outcome. */
+int file_create(const char *path, int *fd, struct orch_err *err);
 int file_write_all(int fd, const void *bytes, size_t length, const char *path, struct orch_err *err);
+int file_write_at(int fd, const void *bytes, size_t length, uint64_t offset, const char *path, struct orch_err *err);
+int file_finish(int fd, const char *path, struct orch_err *err);
+int file_open_append(const char *path, int *fd, struct orch_err *err); /* created when missing; whole lines in one write */
+int file_cut(const char *path, uint64_t length, struct orch_err *err); /* shortens to length, fsync */
+int file_remove(const char *path, struct orch_err *err);               /* a file or link; missing is fine */
 int file_sync(const char *path, struct orch_err *err);        /* fsync of an existing file */
 int file_sync_folder(const char *path, struct orch_err *err); /* fsync of a folder */
 int file_sync_tree(const char *path, struct orch_err *err);   /* every file, then folders bottom-up, path itself last */

@@ -21,6 +21,11 @@ uint64_t process_rss_anon(pid_t pid);        /* bytes of anonymous memory (RssAn
 uint64_t process_tree_rss_anon(pid_t pid);   /* with all descendants */
 uint64_t process_memory_available(void);     /* bytes: the least of machine, cgroup v1/v2 limits (total, not free) */
 unsigned process_cores(void);                /* usable: affinity and cgroup quota, physical cores counted once, at least 1 */
+/* The parts of the two that read files, for a tree that stands in for "/" (proc/self/cgroup, sys/fs/cgroup, sys/devices);
+ * root "" is this machine. Limit: 0 when there is none. cpus: count numbers of logical processors. */
+uint64_t process_cgroup_memory(const char *root);
+double process_cgroup_cpus(const char *root); /* quota in processors; 0: none */
+unsigned process_physical_cores(const char *root, const unsigned *cpus, unsigned count);
 double process_clock(void);                  /* seconds, monotonic */
 double process_wall(void);                   /* seconds since 1970 */
 const char *process_time_text(double wall, char out[32]); /* "2026-01-31T06:10:00Z" */

@@ -1,0 +1,115 @@
+#include "storage/base/mem.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT 64
+#define DEFAULT_BLOCK ((size_t)64 * 1024)
+
+struct arena_block {
+	struct arena_block *next;
+	char *start; /* aligned */
+	size_t used, size;
+};
+
+void *mem_array(size_t count, size_t size)
+{
+	if (count == 0 || size == 0)
+		return calloc(1, 1); /* NULL means failure only */
+	return calloc(count, size);
+}
+
+void *mem_array_grow(void *block, size_t count, size_t size)
+{
+	if (count == 0 || size == 0)
+		return realloc(block, 1);
+	return reallocarray(block, count, size);
+}
+
+void *mem_must(size_t count, size_t size)
+{
+	void *block = mem_array(count, size);
+	if (!block) {
+		fputs("orch: out of memory\n", stderr);
+		abort();
+	}
+	return block;
+}
+
+char *mem_text(const char *text)
+{
+	if (!text)
+		return NULL;
+	size_t length = strlen(text);
+	char *copy = mem_must(length + 1, 1);
+	memcpy(copy, text, length);
+	return copy;
+}
+
+static struct arena_block *block_create(size_t size)
+{
+	size_t whole;
+	if (__builtin_add_overflow(size, sizeof(struct arena_block) + ALIGNMENT, &whole))
+		return NULL;
+	/* calloc: large blocks come zeroed from the kernel, page by page, only when touched. */
+	struct arena_block *block = calloc(1, whole);
+	if (!block)
+		return NULL;
+	uintptr_t after = (uintptr_t)(block + 1);
+	block->start = (char *)(block + 1) + (ALIGNMENT - after % ALIGNMENT) % ALIGNMENT;
+	block->size = size;
+	return block;
+}
+
+/* Blocks of their own go behind the first one, which stays open for small things. */
+static struct arena_block *block_add(struct arena *arena, size_t bytes)
+{
+	size_t usual = arena->block_size ? arena->block_size : DEFAULT_BLOCK;
+	struct arena_block *block = block_create(bytes > usual / 2 ? bytes : usual);
+	if (!block)
+		return NULL;
+	if (bytes > usual / 2 && arena->blocks) {
+		block->next = arena->blocks->next;
+		arena->blocks->next = block;
+	} else {
+		block->next = arena->blocks;
+		arena->blocks = block;
+	}
+	return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
+		return NULL;
+	bytes = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+	struct arena_block *block = arena->blocks;
+	if (!block || block->size - block->used < bytes)
+		block = block_add(arena, bytes);
+	if (!block)
+		return NULL;
+	void *out = block->start + block->used;
+	block->used += bytes;
+	return out;
+}
+
+char *arena_text(struct arena *arena, const char *text)
+{
+	size_t length = strlen(text);
+	char *copy = arena_alloc(arena, length + 1, 1);
+	if (copy)
+		memcpy(copy, text, length);
+	return copy;
+}
+
+void arena_release(struct arena *arena)
+{
+	for (struct arena_block *block = arena->blocks, *next; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+	arena->blocks = NULL;
+}
