@@ -1,7 +1,7 @@
 /* frame: a table of columns in one file, mapped read-only by every process that uses it.
  * File: 16-byte magic "orch frame v1\n\0\0", uint64 header length, header JSON (canonical), zero padding, then one block per
  * column, each aligned to 64 bytes, in native little-endian. The header names rows and for each column: name, kind, type, role
- * bits, offset, bytes, SHA-256 of the block, missing count, minimum, maximum, and the levels of a category.
+ * bits, offset, bytes, SHA-256 of the block, missing count, minimum, maximum, and the levels of a category; and a hash of itself.
  * Each column is in the narrowest type that loses nothing. Missing: NaN in float columns; the type's minimum value in integer
  * columns (a column whose values include that minimum is stored one type wider); code -1 in categories.
  * A frame is immutable once published; many threads may read it. Strings and pointers live until frame_close. */
@@ -16,7 +16,7 @@
 
 enum column_kind {
 	COLUMN_NUMBER,
-	COLUMN_BOOL,    /* stored int8: 0, 1 */
+	COLUMN_BOOL,    /* stored int8: 0, 1, missing as in integer columns */
 	COLUMN_CATEGORY /* codes 0..level_count-1 into levels */
 };
 enum column_type { COLUMN_INT8, COLUMN_INT16, COLUMN_INT32, COLUMN_INT64, COLUMN_FLOAT32, COLUMN_FLOAT64 };
@@ -72,6 +72,6 @@ void frame_writer_bool(struct frame_writer *writer, const char *name, unsigned r
 void frame_writer_category(struct frame_writer *writer, const char *name, unsigned roles, bool ordered, const int32_t *codes,
                            const char *const *levels, size_t level_count);
 int frame_writer_commit(struct frame_writer **writer, struct orch_err *err); /* consumes *writer whatever the outcome */
-void frame_writer_abort(struct frame_writer **writer);
+void frame_writer_abort(struct frame_writer **writer); /* removes path, as a failed commit does */
 
 #endif

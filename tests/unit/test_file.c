@@ -365,5 +365,5 @@ int main(void)
 		CASE(file__names),
 		CASE(file__kinds),
 	};
-	return cmocka_run_group_tests(tests, make_folder, NULL);
+	return cmocka_run_group_tests(tests, make_folder, end);
 }
