@@ -155,6 +155,16 @@ static bool same_file(int fd, const char *path)
 	       open_one.st_dev == named_one.st_dev;
 }
 
+static int empty(int fd, const char *path)
+{
+	struct stat info;
+	if (fstat(fd, &info) != 0)
+		return -1;
+	if (info.st_size == 0)
+		return 0;
+	return step("truncate", path) == 0 ? ftruncate(fd, 0) : -1;
+}
+
 /* An empty file beside path that nobody else writes: ".NAME.new", under flock. A leftover of a killed process is taken over,
  * so that they do not pile up; while a living one holds it, a random name serves. */
 static int temporary_open(const char *path, char **name, int *out)
@@ -173,15 +183,15 @@ static int temporary_open(const char *path, char **name, int *out)
 			break;
 		bool taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 		if (!taken && same_file(fd, *name)) {
-			if (step("truncate", *name) != 0 || ftruncate(fd, 0) != 0) {
-				int sys = errno;
-				close(fd);
-				errno = sys;
-				break;
+			if (empty(fd, *name) == 0) {
+				*out = fd;
+				free(folder);
+				return 0;
 			}
-			*out = fd;
-			free(folder);
-			return 0;
+			int sys = errno;
+			close(fd);
+			errno = sys;
+			break;
 		}
 		close(fd);
 		errno = EBUSY;
