@@ -1,5 +1,6 @@
 #include "storage/base/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #define ALIGNMENT 64
 #define DEFAULT_BLOCK ((size_t)64 * 1024)
+#define LARGEST ((size_t)1 << 47)
 
 struct arena_block {
 	struct arena_block *next;
@@ -14,18 +16,26 @@ struct arena_block {
 	size_t used, size;
 };
 
+/* count * size, at least 1 so that NULL means failure only; false above what any address space holds. */
+static bool whole_size(size_t count, size_t size, size_t *out)
+{
+	if (__builtin_mul_overflow(count, size, out) || *out > LARGEST)
+		return false;
+	if (*out == 0)
+		*out = 1;
+	return true;
+}
+
 void *mem_array(size_t count, size_t size)
 {
-	if (count == 0 || size == 0)
-		return calloc(1, 1); /* NULL means failure only */
-	return calloc(count, size);
+	size_t bytes;
+	return whole_size(count, size, &bytes) ? calloc(1, bytes) : NULL;
 }
 
 void *mem_array_grow(void *block, size_t count, size_t size)
 {
-	if (count == 0 || size == 0)
-		return realloc(block, 1);
-	return reallocarray(block, count, size);
+	size_t bytes;
+	return whole_size(count, size, &bytes) ? realloc(block, bytes) : NULL;
 }
 
 void *mem_must(size_t count, size_t size)
@@ -50,11 +60,8 @@ char *mem_text(const char *text)
 
 static struct arena_block *block_create(size_t size)
 {
-	size_t whole;
-	if (__builtin_add_overflow(size, sizeof(struct arena_block) + ALIGNMENT, &whole))
-		return NULL;
 	/* calloc: large blocks come zeroed from the kernel, page by page, only when touched. */
-	struct arena_block *block = calloc(1, whole);
+	struct arena_block *block = calloc(1, size + sizeof *block + ALIGNMENT);
 	if (!block)
 		return NULL;
 	uintptr_t after = (uintptr_t)(block + 1);
@@ -83,9 +90,9 @@ static struct arena_block *block_add(struct arena *arena, size_t bytes)
 void *arena_alloc(struct arena *arena, size_t count, size_t size)
 {
 	size_t bytes;
-	if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
+	if (!whole_size(count, size, &bytes))
 		return NULL;
-	bytes = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+	bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	struct arena_block *block = arena->blocks;
 	if (!block || block->size - block->used < bytes)
 		block = block_add(arena, bytes);
