@@ -87,6 +87,13 @@ $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP $< $(LIBRARY) $(LIBS) -lcmocka -o $@
 
+# --- checks ---------------------------------------------------------------------------------------------------------
+check-layers: ## includes follow the arrows between the folders
+	@.ci/check-layers --self-test && .ci/check-layers
+
+check-headers: deps $(BUILD)/generated/version.h ## every header compiles on its own
+	@.ci/check-headers --self-test && CC='$(CC)' FLAGS='$(CFLAGS_ALL)' .ci/check-headers $(HEADERS)
+
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
 
 QUIET := $(if $(V),,@)
