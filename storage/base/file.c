@@ -134,6 +134,18 @@ int file_sync_folder(const char *path, struct orch_err *err)
 
 /* --- whole files --- */
 
+/* The end of a new file that was written with the outcome code. A failed one goes, so that its name is free for another try. */
+static int finish_or_remove(int fd, int code, const char *path, struct orch_err *err)
+{
+	if (code)
+		close(fd);
+	else
+		code = file_finish(fd, path, err);
+	if (code)
+		file_remove(path, NULL);
+	return code;
+}
+
 int file_write_new(const char *path, const void *bytes, size_t length, struct orch_err *err)
 {
 	int fd;
@@ -141,11 +153,7 @@ int file_write_new(const char *path, const void *bytes, size_t length, struct or
 	if (code)
 		return code;
 	code = file_write_all(fd, bytes, length, path, err);
-	if (code) {
-		close(fd);
-		return code;
-	}
-	return file_finish(fd, path, err);
+	return finish_or_remove(fd, code, path, err);
 }
 
 static bool same_file(int fd, const char *path)
@@ -269,7 +277,10 @@ static int read_all(int fd, size_t expected, size_t max, struct text_buf *out, c
 
 int file_read(const char *path, size_t max, char **out, size_t *length, struct orch_err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A named pipe in a file's place must not hang us; one that is being written (a shell's "<(...)") is read to its end. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, O_RDONLY);
 	if (fd < 0)
 		return orch_fail_sys(err, errno == ENOENT || errno == ENOTDIR ? ORCH_EMISSING : ORCH_EIO, errno,
 			"cannot open %s", path);
@@ -388,10 +399,7 @@ int file_copy(const char *from, const char *to, struct orch_err *err)
 	int code = file_create(to, &to_fd, err);
 	if (!code) {
 		code = copy_content(from_fd, from, to_fd, to, err);
-		if (code)
-			close(to_fd);
-		else
-			code = file_finish(to_fd, to, err);
+		code = finish_or_remove(to_fd, code, to, err);
 	}
 	close(from_fd);
 	return code;

@@ -13,7 +13,8 @@
 
 #include "storage/base/err.h"
 
-/* Create path (it must not exist), write, fsync, close. Durable content; the name is durable after file_sync_folder. */
+/* Create path (it must not exist), write, fsync, close. Durable content; the name is durable after file_sync_folder.
+ * On failure nothing is left behind. */
 int file_write_new(const char *path, const void *bytes, size_t length, struct orch_err *err);
 /* Replace path atomically: temporary beside it (".NAME.new"; one left by a killed process is used again), fsync, rename
  * over, fsync of the folder. Durable. ORCH_EUNSURE: replaced, but the fsync of the folder failed. */
@@ -37,6 +38,7 @@ int file_sync_tree(const char *path, struct orch_err *err);   /* every file, the
 /* rename that never replaces (renameat2 RENAME_NOREPLACE; link+unlink or a checked rename where unsupported), then fsync of
  * the parent folder. ORCH_EBUSY when to exists. ORCH_EUNSURE: renamed, but the fsync failed. */
 int file_publish(const char *from, const char *to, struct orch_err *err);
+/* Folders are durable after file_sync_folder of what they are in. */
 int file_make_folder(const char *path, struct orch_err *err);   /* one level; fine when it is there already as a folder */
 int file_make_folders(const char *path, struct orch_err *err);  /* with parents */
 int file_remove_tree(const char *path, struct orch_err *err);   /* never follows links; missing is fine */

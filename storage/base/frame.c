@@ -215,6 +215,18 @@ static bool all_zero(const char *bytes, uint64_t from, uint64_t to)
 	return true;
 }
 
+/* Codes are used as indices by those who read them. */
+static bool codes_within(const struct column *column, size_t rows)
+{
+	int64_t count = column->kind == COLUMN_BOOL ? 2 : (int64_t)column->level_count;
+	for (size_t row = 0; row < rows && column->kind != COLUMN_NUMBER; row++) {
+		int32_t code = column_code(column, row);
+		if (code < -1 || code >= count)
+			return false;
+	}
+	return true;
+}
+
 /* Every byte of the file is under a hash, part of the magic, or a zero. */
 static int verify_blocks(const char *path, const struct frame *frame, uint64_t header_end, struct orch_err *err)
 {
@@ -231,6 +243,8 @@ static int verify_blocks(const char *path, const struct frame *frame, uint64_t h
 		hash_end_hex(&hash, hex);
 		if (strcmp(hex, column->sha256) != 0)
 			return orch_fail(err, ORCH_EDAMAGED, "%s: column \"%s\" does not match its hash", path, column->name);
+		if (!codes_within(column, frame->rows))
+			return orch_fail(err, ORCH_EDAMAGED, "%s: column \"%s\" holds a code without a level", path, column->name);
 		if (!all_zero(bytes, end, start))
 			return orch_fail(err, ORCH_EDAMAGED, "%s: the padding before column \"%s\" is damaged", path, column->name);
 		end = start + length;
@@ -323,16 +337,22 @@ int32_t column_code(const struct column *column, size_t row)
 #define GATHER_INTEGER(name, stored, wanted)                                                                           \
 	static void name(const stored *values, stored missing, const uint32_t *rows, size_t count, wanted *out)        \
 	{                                                                                                              \
-		for (size_t i = 0; i < count; i++) {                                                                   \
-			stored value = values[rows ? rows[i] : i];                                                     \
-			out[i] = value == missing ? (wanted)NAN : (wanted)value;                                       \
-		}                                                                                                      \
+		if (rows)                                                                                              \
+			for (size_t i = 0; i < count; i++)                                                             \
+				out[i] = values[rows[i]] == missing ? (wanted)NAN : (wanted)values[rows[i]];           \
+		else                                                                                                   \
+			for (size_t i = 0; i < count; i++)                                                             \
+				out[i] = values[i] == missing ? (wanted)NAN : (wanted)values[i];                       \
 	}
 #define GATHER_REAL(name, stored, wanted)                                                                              \
 	static void name(const stored *values, const uint32_t *rows, size_t count, wanted *out)                        \
 	{                                                                                                              \
-		for (size_t i = 0; i < count; i++)                                                                     \
-			out[i] = (wanted)values[rows ? rows[i] : i];                                                   \
+		if (rows)                                                                                              \
+			for (size_t i = 0; i < count; i++)                                                             \
+				out[i] = (wanted)values[rows[i]];                                                      \
+		else                                                                                                   \
+			for (size_t i = 0; i < count; i++)                                                             \
+				out[i] = (wanted)values[i];                                                            \
 	}
 #define GATHER(name, suffix, wanted)                                                                                   \
 	GATHER_INTEGER(int8_##suffix, int8_t, wanted)                                                                  \

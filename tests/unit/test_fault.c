@@ -261,7 +261,7 @@ static void fault__a_failed_step_fails_the_write(void **state)
 		char fault[32];
 		snprintf(fault, sizeof fault, "fail@%d:EIO", step);
 		assert_int_equal(exit_of(fault, NULL, "write_new"), 1);
-		assert_int_equal(file_remove(in_folder("new"), NULL), 0);
+		assert_false(file_exists(in_folder("new"))); /* the next try finds the name free */
 	}
 	assert_int_equal(exit_of("fail@5:EIO", NULL, "write_new"), 0);
 }
@@ -331,7 +331,6 @@ static void fault__messages_name_file_and_cause(void **state)
 		char fault[32];
 		snprintf(fault, sizeof fault, "fail@%d:EDQUOT", step);
 		assert_int_equal(exit_of(fault, NULL, "messages_name_the_file"), 0);
-		assert_int_equal(file_remove(in_folder("new"), NULL), 0);
 	}
 	assert_int_equal(file_write_new(in_folder("from"), "x", 1, NULL), 0);
 	assert_int_equal(exit_of("fail@1:EMFILE", NULL, "publish_file"), -ORCH_EIO);

@@ -1,13 +1,22 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -214,6 +223,146 @@ static void file__publish_moves_between_folders(void **state)
 	check_content(in_folder("d/g"), "x");
 }
 
+/* A file system without RENAME_NOREPLACE, as far as this process can tell. */
+static int forbid_renameat2(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static int publish_the_old_way(void)
+{
+	if (forbid_renameat2() != 0)
+		return 77;
+	if (file_publish(in_folder("work"), in_folder("empty"), NULL) != ORCH_EBUSY || !file_exists(in_folder("work")))
+		return 1;
+	if (file_publish(in_folder("work"), in_folder("round"), NULL) != 0 || file_exists(in_folder("work")))
+		return 2;
+	if (file_publish(in_folder("f"), in_folder("taken"), NULL) != ORCH_EBUSY || !file_exists(in_folder("f")))
+		return 3;
+	if (file_publish(in_folder("f"), in_folder("g"), NULL) != 0 || file_exists(in_folder("f")))
+		return 4;
+	return file_publish(in_folder("none"), in_folder("h"), NULL) == ORCH_EMISSING ? 0 : 5;
+}
+
+static void file__publish_never_replaces_where_the_kernel_cannot_refuse(void **state)
+{
+	(void)state;
+	assert_int_equal(file_make_folder(in_folder("work"), NULL), 0);
+	assert_int_equal(file_make_folder(in_folder("empty"), NULL), 0);
+	assert_int_equal(file_write_new(in_folder("f"), "x", 1, NULL), 0);
+	assert_int_equal(file_write_new(in_folder("taken"), "y", 1, NULL), 0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(publish_the_old_way());
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip(); /* no seccomp here */
+	assert_int_equal(WEXITSTATUS(status), 0);
+	check_content(in_folder("g"), "x");
+	check_content(in_folder("taken"), "y");
+	assert_true(file_is_folder(in_folder("round")));
+}
+
+static void do_nothing(int number)
+{
+	(void)number;
+}
+
+/* A full pipe and a clock that interrupts: write(2) returns early, with a part or with EINTR. */
+static void file__short_and_interrupted_writes_go_on(void **state)
+{
+	(void)state;
+	enum { LENGTH = 1 << 20 };
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		close(ends[1]);
+		size_t total = 0;
+		char chunk[5000];
+		for (ssize_t got; (got = read(ends[0], chunk, sizeof chunk)) > 0; usleep(100))
+			for (ssize_t i = 0; i < got; i++, total++)
+				if (chunk[i] != (char)(total * 7 + total / 977))
+					_exit(1);
+		_exit(total == LENGTH ? 0 : 2);
+	}
+	close(ends[0]);
+	struct sigaction action = {.sa_handler = do_nothing}; /* no SA_RESTART */
+	sigaction(SIGALRM, &action, NULL);
+	struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
+	setitimer(ITIMER_REAL, &often, NULL);
+	char *bytes = malloc(LENGTH);
+	for (size_t i = 0; i < LENGTH; i++)
+		bytes[i] = (char)(i * 7 + i / 977);
+	int code = file_write_all(ends[1], bytes, LENGTH, "pipe", NULL);
+	setitimer(ITIMER_REAL, &never, NULL);
+	close(ends[1]);
+	free(bytes);
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(code, 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void file__a_full_disk_leaves_nothing(void **state)
+{
+	(void)state;
+	struct orch_err err = {0};
+	struct rlimit before, small = {1000, 1000};
+	static char bytes[5000];
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	int code = file_write_new(in_folder("f"), bytes, sizeof bytes, &err); /* first a short write, then EFBIG */
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_int_equal(code, ORCH_EIO);
+	assert_int_equal(err.sys, EFBIG);
+	assert_non_null(strstr(err.text, "/f: File too large"));
+	assert_false(file_exists(in_folder("f")));
+}
+
+static void file__a_pipe_without_a_writer_does_not_hang(void **state)
+{
+	(void)state;
+	char *text = NULL;
+	size_t length;
+	assert_int_equal(mkfifo(in_folder("p"), 0600), 0);
+	alarm(10);
+	assert_int_equal(file_read(in_folder("p"), 0, &text, &length, NULL), 0);
+	alarm(0);
+	assert_int_equal(length, 0);
+	free(text);
+}
+
+static void file__a_pipe_is_read_to_its_end(void **state)
+{
+	(void)state;
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		for (int i = 0; i < 3; i++, usleep(20000))
+			(void)!write(ends[1], "abc", 3);
+		_exit(0);
+	}
+	close(ends[1]);
+	char path[64];
+	snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+	check_content(path, "abcabcabc");
+	close(ends[0]);
+	waitpid(child, NULL, 0);
+}
+
 static void file__folders(void **state)
 {
 	(void)state;
@@ -357,6 +506,11 @@ int main(void)
 		CASE(file__append_and_cut),
 		CASE(file__publish_never_replaces),
 		CASE(file__publish_moves_between_folders),
+		CASE(file__publish_never_replaces_where_the_kernel_cannot_refuse),
+		CASE(file__short_and_interrupted_writes_go_on),
+		CASE(file__a_full_disk_leaves_nothing),
+		CASE(file__a_pipe_without_a_writer_does_not_hang),
+		CASE(file__a_pipe_is_read_to_its_end),
 		CASE(file__folders),
 		CASE(file__lists_are_sorted),
 		CASE(file__links_and_pipes_in_a_tree_are_damage),

@@ -14,6 +14,8 @@
 
 #include "storage/base/file.h"
 #include "storage/base/frame.h"
+#include "storage/base/frame_format.h"
+#include "storage/base/json.h"
 #include "storage/base/mem.h"
 #include "storage/base/text.h"
 
@@ -441,6 +443,67 @@ static void frame__every_cut_is_found(void **state)
 	free(bytes);
 }
 
+/* The frame of write_mixed with one thing in its header changed and the header's hash made right again; path of keys: the
+ * column (or -1 for the top), the key. take_value NULL removes the key. */
+static int open_forged(int column, const char *key, json_t *take_value, struct orch_err *err)
+{
+	char *bytes, check[HASH_HEX];
+	size_t length;
+	uint64_t header_length;
+	assert_int_equal(file_read(path, 0, &bytes, &length, NULL), 0);
+	memcpy(&header_length, bytes + FRAME_MAGIC_SIZE, sizeof header_length);
+	json_t *header = NULL;
+	assert_int_equal(json_parse(bytes + FRAME_PREFIX, header_length, "header", &header, NULL), 0);
+	json_t *object = column < 0 ? header : json_array_get(json_object_get(header, "columns"), (size_t)column);
+	if (take_value)
+		json_object_set_new(object, key, take_value);
+	else
+		json_object_del(object, key);
+	frame_header_check(header, check);
+	json_object_set_new(header, "check", json_string(check));
+	char *text = json_text(header, JSON_STYLE_CANONICAL);
+	memset(bytes + FRAME_PREFIX, 0, header_length);
+	header_length = strlen(text);
+	memcpy(bytes + FRAME_MAGIC_SIZE, &header_length, sizeof header_length);
+	memcpy(bytes + FRAME_PREFIX, text, header_length);
+	int code = open_bytes(bytes, length, true, err);
+	free(text);
+	free(bytes);
+	json_decref(header);
+	return code;
+}
+
+static void frame__a_forged_header_is_refused(void **state)
+{
+	(void)state;
+	write_mixed(path); /* columns: r float64, i int16, c int8 with levels x, y */
+	struct {
+		int column;
+		const char *key;
+		json_t *value;
+	} cases[] = {
+		{-1, "rows", json_integer(4)}, {-1, "rows", json_integer(-1)}, {-1, "rows", json_integer(INT64_MAX)}, {-1, "rows", NULL},
+		{-1, "rows", json_integer(2)}, {-1, "data", json_integer(65600)}, {-1, "data", json_integer(0)},
+		{-1, "data", json_integer(INT64_MAX)}, {-1, "data", NULL}, {-1, "columns", NULL}, {-1, "columns", json_array()},
+		{-1, "columns", json_string("x")}, {0, "offset", json_integer(-8)}, {0, "offset", json_integer(65600)},
+		{1, "offset", json_integer(65536)}, {2, "offset", json_integer(INT64_MAX - 7)}, {0, "bytes", json_integer(INT64_MAX)},
+		{0, "bytes", json_integer(16)}, {0, "bytes", NULL}, {0, "type", json_string("int64x")}, {0, "type", json_string("int8")},
+		{0, "type", NULL}, {0, "kind", json_string("category")}, {0, "kind", json_string("bool")}, {2, "kind", json_string("number")},
+		{0, "kind", NULL}, {0, "name", NULL}, {0, "name", json_integer(1)}, {0, "roles", json_integer(-1)}, {0, "roles", NULL},
+		{0, "missing", json_integer(4)}, {0, "missing", json_integer(-1)}, {0, "sha256", json_string("00")}, {0, "sha256", NULL},
+		{2, "levels", NULL}, {2, "levels", json_pack("[i]", 1)}, {2, "levels", json_array()}, {2, "levels", json_pack("[s]", "x")},
+		{2, "levels", json_string("xy")}, {0, "levels", json_array()},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct orch_err err = {0};
+		int code = open_forged(cases[i].column, cases[i].key, cases[i].value, &err);
+		if (code != ORCH_EDAMAGED || !err.text[0])
+			fail_msg("case %zu (%s): code %d, \"%s\"", i, cases[i].key, code, err.text);
+	}
+	/* the forging itself breaks nothing */
+	assert_int_equal(open_forged(0, "roles", json_integer(5), NULL), 0);
+}
+
 static void check_refused(const char *bytes, size_t length, const char *expected)
 {
 	struct orch_err err = {0};
@@ -558,6 +621,7 @@ int main(void)
 		CASE(frame__equal_content_gives_equal_bytes),
 		CASE(frame__every_flipped_bit_is_found),
 		CASE(frame__every_cut_is_found),
+		CASE(frame__a_forged_header_is_refused),
 		CASE(frame__damage_is_named),
 		CASE(frame__writer_refuses_what_cannot_be_stored),
 		CASE(frame__writer_never_overwrites),
