@@ -14,6 +14,7 @@
 
 #include "storage/base/fault.h"
 #include "storage/base/file.h"
+#include "storage/base/frame.h"
 
 static char folder[] = "/tmp/orch-test-fault-XXXXXX";
 
@@ -336,7 +337,50 @@ static void fault__messages_name_file_and_cause(void **state)
 	assert_int_equal(exit_of("fail@1:EMFILE", NULL, "publish_file"), -ORCH_EIO);
 }
 
+/* 300 columns with long names: the header outgrows its space, so moving the blocks is among the steps. */
+static int write_frame(void)
+{
+	const double values[] = {0.5, 1, 2};
+	struct frame_writer *writer;
+	int code = frame_writer_begin(in_folder("frame"), 3, &writer, NULL);
+	for (int i = 0; i < 300 && !code; i++) {
+		char name[64];
+		snprintf(name, sizeof name, "a column with a rather long name, number %d", i);
+		frame_writer_number(writer, name, 0, values);
+	}
+	return code ? -code : -frame_writer_commit(&writer, NULL);
+}
+
+static void fault__a_frame_is_whole_or_not_there(void **state)
+{
+	(void)state;
+	char *steps = counted("write_frame");
+	int count = 0;
+	for (const char *at = steps; (at = strchr(at, '\n')); at++)
+		count++;
+	free(steps);
+	struct frame *frame = NULL;
+	assert_int_equal(frame_open(in_folder("frame"), true, &frame, NULL), 0);
+	frame_close(frame);
+	assert_in_range(count, 300, 400);
+	for (int step = 1; step <= count; step += step > 3 && step < count - 8 ? 37 : 1) {
+		char fault[32];
+		assert_int_equal(file_remove(in_folder("frame"), NULL), 0);
+		snprintf(fault, sizeof fault, "fail@%d:ENOSPC", step);
+		assert_int_equal(exit_of(fault, NULL, "write_frame"), -ORCH_EIO);
+		assert_false(file_exists(in_folder("frame")));
+		/* Killed before its last write, it is refused; what is killed later is whole. */
+		snprintf(fault, sizeof fault, "kill@%d", step);
+		assert_int_equal(signal_of(fault, NULL, "write_frame"), SIGKILL);
+		int code = frame_open(in_folder("frame"), true, &frame, NULL);
+		assert_int_equal(code, step == 1 ? ORCH_EMISSING : step < count - 1 ? ORCH_EDAMAGED : 0);
+		if (!code)
+			frame_close(frame);
+	}
+}
+
 static const struct body bodies[] = {
+	{"write_frame", write_frame},
 	{"five_steps", five_steps},
 	{"five_steps_of_a_worker", five_steps_of_a_worker},
 	{"third_step", third_step},
@@ -385,6 +429,7 @@ int main(int argc, char **argv)
 		CASE(fault__a_failed_step_fails_the_write),
 		CASE(fault__interrupted_writes_go_on),
 		CASE(fault__replace_is_old_or_new_after_any_step),
+		CASE(fault__a_frame_is_whole_or_not_there),
 		CASE(fault__publish_is_unsure_when_its_fsync_fails),
 		CASE(fault__messages_name_file_and_cause),
 	};
