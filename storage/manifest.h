@@ -3,6 +3,7 @@
 #ifndef STORAGE_MANIFEST_H
 #define STORAGE_MANIFEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "storage/base/err.h"
@@ -22,6 +23,10 @@ int manifest_parse(const char *text, size_t length, const char *where, struct ma
 void manifest_text(const struct manifest *manifest, struct text_buf *out);
 /* Re-reads every file (dropping cached pages first) and compares; names in allowed may be there beside. Lists all differences. */
 int manifest_verify(const struct manifest *manifest, const char *folder, const char *const *allowed, struct orch_err *err);
+/* The hash the manifest gives for name, or NULL. */
+const char *manifest_find(const struct manifest *manifest, const char *name);
 void manifest_release(struct manifest *manifest);
+/* A relative path that stays below its folder: no empty, "." or ".." component, no leading or trailing slash, at most 4095 bytes. */
+bool manifest_name_safe(const char *name);
 
 #endif
