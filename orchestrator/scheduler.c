@@ -1,0 +1,404 @@
+#include "orchestrator/scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orchestrator/worker_process.h"
+#include "storage/base/mem.h"
+#include "storage/base/process.h"
+#include "storage/base/trace.h"
+
+#define TICK_SECONDS 0.1
+#define MEMORY_SECONDS 0.2
+#define RETURN_SLACK (64u << 20) /* a worker may keep this much beyond what it had after its first task */
+#define START_SECONDS 60.0       /* a worker that has not said "ready" by then is given up */
+#define START_FAILURES 5         /* in a row: something is wrong that more workers will not mend */
+
+struct waiting { /* a task that failed and will be run again */
+	struct task task;
+	struct waiting *next;
+};
+struct scheduler {
+	struct scheduler_options options;
+	struct worker_process *workers;
+	json_t *setup;
+	unsigned setup_generation, start_failures;
+	struct waiting *again;
+	double last_tick, last_memory;
+	bool source_dry, cancelled;
+	int64_t next_id;
+};
+
+static volatile sig_atomic_t stop_requests;
+static int wake_pipe[2] = {-1, -1};
+
+static void on_stop_signal(int number)
+{
+	int saved = errno;
+
+	(void)number;
+	if (stop_requests < 2)
+		stop_requests++;
+	if (write(wake_pipe[1], "", 1) < 0)
+		errno = saved; /* full: it will wake anyway */
+	errno = saved;
+}
+
+void scheduler_catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_stop_signal};
+
+	if (wake_pipe[0] < 0 && pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK))
+		orch_bug("no pipe for signals: %s", strerror(errno));
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+unsigned scheduler_stop_requests(void)
+{
+	return (unsigned)stop_requests;
+}
+
+int scheduler_open(const struct scheduler_options *options, struct scheduler **out, struct orch_err *err)
+{
+	struct scheduler *scheduler = calloc(1, sizeof *scheduler);
+
+	if (!scheduler || !(scheduler->workers = calloc(options->workers, sizeof *scheduler->workers))) {
+		free(scheduler);
+		return orch_fail(err, ORCH_ENOMEM, "no memory for the scheduler");
+	}
+	scheduler->options = *options;
+	for (unsigned i = 0; i < options->workers; i++)
+		scheduler->workers[i] = (struct worker_process){.state = WORKER_DEAD, .in_fd = -1, .out_fd = -1, .err_fd = -1, .pid_fd = -1};
+	*out = scheduler;
+	return 0;
+}
+
+void scheduler_close(struct scheduler *scheduler)
+{
+	if (!scheduler)
+		return;
+	for (unsigned i = 0; i < scheduler->options.workers; i++)
+		worker_process_release(&scheduler->workers[i]);
+	while (scheduler->again) {
+		struct waiting *first = scheduler->again;
+
+		scheduler->again = first->next;
+		task_release(&first->task);
+		free(first);
+	}
+	json_decref(scheduler->setup);
+	free(scheduler->workers);
+	free(scheduler);
+}
+
+void scheduler_setup(struct scheduler *scheduler, json_t *take_setup)
+{
+	json_decref(scheduler->setup);
+	scheduler->setup = take_setup;
+	scheduler->setup_generation++;
+}
+
+static bool draining(const struct scheduler *scheduler)
+{
+	return scheduler->cancelled || stop_requests > 0;
+}
+
+/* 1: *task is filled; 0: nothing now; negative: fatal. Tasks that failed before come first: their round waits for them. */
+static int next_task(struct scheduler *scheduler, const struct scheduler_source *source, struct task *task, struct orch_err *err)
+{
+	struct waiting *first = scheduler->again;
+	int code;
+
+	if (first) {
+		*task = first->task;
+		scheduler->again = first->next;
+		free(first);
+		return 1;
+	}
+	code = source->next(source->context, task, err);
+	scheduler->source_dry = code == 0;
+	if (code == 1) {
+		task->id = ++scheduler->next_id;
+		json_object_set_new(task->line, "id", json_integer(task->id));
+	}
+	return code;
+}
+
+static int start_worker(struct scheduler *scheduler, struct worker_process *worker, struct orch_err *err)
+{
+	if (scheduler->start_failures >= START_FAILURES)
+		return orch_fail(err, ORCH_EIO, "workers do not start (%u attempts in a row failed); `orch doctor` may tell why",
+		        scheduler->start_failures);
+	return worker_process_spawn(scheduler->options.program, scheduler->options.threads, worker, err);
+}
+
+static void assign(struct scheduler *scheduler, struct worker_process *worker, struct task *take_task)
+{
+	bool setup = take_task->needs_setup && worker->setup_generation != scheduler->setup_generation;
+
+	json_object_set_new(take_task->line, "attempt", json_integer(take_task->attempt));
+	worker_process_assign(worker, take_task, setup ? scheduler->setup : NULL, scheduler->setup_generation);
+}
+
+/* Hand tasks to idle workers, and start workers while there is more to do than there are workers. A worker is started only when a
+ * task waits for it, so a small campaign starts few. */
+static int feed_workers(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err)
+{
+	for (unsigned i = 0; i < scheduler->options.workers && !draining(scheduler); i++) {
+		struct worker_process *worker = &scheduler->workers[i];
+		struct task task = {0};
+		int code;
+
+		if (worker->state == WORKER_DEAD) {
+			if (scheduler->source_dry && !scheduler->again)
+				continue;
+			code = start_worker(scheduler, worker, err);
+			if (code)
+				return code;
+		}
+		if (worker->state != WORKER_IDLE)
+			continue;
+		code = next_task(scheduler, source, &task, err);
+		if (code < 0)
+			return code;
+		if (code == 0)
+			return 0;
+		assign(scheduler, worker, &task);
+	}
+	return 0;
+}
+
+static void run_again(struct scheduler *scheduler, struct task *take_task)
+{
+	struct waiting *entry = mem_must(1, sizeof *entry), **end = &scheduler->again;
+
+	entry->task = *take_task;
+	*take_task = (struct task){0};
+	entry->task.attempt++;
+	while (*end)
+		end = &(*end)->next;
+	*end = entry;
+}
+
+/* A task whose fits failed by themselves (their results say so) is an attempt that failed, too. */
+static bool has_failed_fit(const struct task_outcome *outcome)
+{
+	size_t i;
+	json_t *result;
+
+	json_array_foreach(outcome->results, i, result)
+		if (json_object_get(result, "failed") && !json_is_true(json_object_get(result, "final")))
+			return true;
+	return false;
+}
+
+static int task_ended(struct scheduler *scheduler, const struct scheduler_source *source, struct worker_process *worker, struct orch_err *err)
+{
+	struct task task = worker->task;
+	struct task_outcome outcome = worker->outcome;
+	bool bad = outcome.end != TASK_OK || has_failed_fit(&outcome);
+	bool retry = bad && task.attempt < scheduler->options.retries && !draining(scheduler);
+	int code = 0;
+
+	worker->task = (struct task){0};
+	worker->outcome = (struct task_outcome){0};
+	scheduler->source_dry = false;
+	if (outcome.end == TASK_CANCELLED || (bad && draining(scheduler) && outcome.end != TASK_OK))
+		goto out; /* not finished: done again by the resume, and no attempt is counted */
+	if (bad)
+		code = source->attempt_failed(source->context, &task, &outcome, retry, err);
+	if (!code && retry)
+		run_again(scheduler, &task);
+	else if (!code)
+		code = source->finished(source->context, &task, &outcome, err);
+out:
+	task_release(&task);
+	task_outcome_release(&outcome);
+	return code;
+}
+
+/* A worker whose memory does not come back is let go; the next task starts a fresh one. */
+static void check_returned(struct worker_process *worker, uint64_t rss)
+{
+	if (!worker->rss_first)
+		worker->rss_first = rss;
+	else if (rss > worker->rss_first + worker->rss_first / 2 + RETURN_SLACK)
+		worker_process_stop(worker, TASK_CANCELLED);
+}
+
+static int serve_worker(struct scheduler *scheduler, const struct scheduler_source *source, struct worker_process *worker, bool dead,
+        struct orch_err *err)
+{
+	bool starting = worker->state == WORKER_STARTING;
+	int code = 0;
+
+	worker_process_flush(worker);
+	worker_process_read_errors(worker);
+	if (worker->out_fd >= 0 && worker_process_read(worker)) {
+		uint64_t rss = worker->outcome.rss_anon;
+
+		code = task_ended(scheduler, source, worker, err);
+		check_returned(worker, rss);
+	}
+	if (starting && worker->state == WORKER_IDLE)
+		scheduler->start_failures = 0;
+	if (!dead || code)
+		return code;
+	if (starting && worker->state == WORKER_STARTING)
+		scheduler->start_failures++;
+	worker_process_reap(worker);
+	if (worker->task.line)
+		code = task_ended(scheduler, source, worker, err);
+	worker_process_release(worker);
+	return code;
+}
+
+static void watch_worker(struct scheduler *scheduler, struct worker_process *worker, double now, bool memory)
+{
+	const struct scheduler_options *options = &scheduler->options;
+
+	worker_process_tick(worker, now);
+	if (worker->state == WORKER_STARTING && now - worker->started > START_SECONDS)
+		worker_process_kill(worker, TASK_TIMEOUT);
+	if (worker->state != WORKER_BUSY)
+		return;
+	if (options->timeout_each > 0 && worker->task.kind == TASK_FIT &&
+	        now - worker->task_started > options->timeout_each * (double)worker->task.fit_count)
+		worker_process_kill(worker, TASK_TIMEOUT);
+	if (memory) {
+		uint64_t rss = process_tree_rss_anon(worker->pid);
+
+		if (rss > worker->outcome.peak_rss)
+			worker->outcome.peak_rss = rss;
+		if (options->memory_each && rss > options->memory_each)
+			worker_process_kill(worker, TASK_MEMORY);
+	}
+}
+
+static int tick(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err)
+{
+	double now = process_clock();
+	bool memory = now - scheduler->last_memory >= MEMORY_SECONDS;
+
+	if (now - scheduler->last_tick < TICK_SECONDS)
+		return 0;
+	scheduler->last_tick = now;
+	if (memory)
+		scheduler->last_memory = now;
+	for (unsigned i = 0; i < scheduler->options.workers; i++)
+		watch_worker(scheduler, &scheduler->workers[i], now, memory);
+	if (stop_requests >= 2)
+		for (unsigned i = 0; i < scheduler->options.workers; i++)
+			worker_process_kill(&scheduler->workers[i], TASK_CANCELLED);
+	return source->tick(source->context, err);
+}
+
+static bool any_in(const struct scheduler *scheduler, enum worker_state state)
+{
+	for (unsigned i = 0; i < scheduler->options.workers; i++)
+		if (scheduler->workers[i].state == state)
+			return true;
+	return false;
+}
+
+static bool any_task(const struct scheduler *scheduler)
+{
+	for (unsigned i = 0; i < scheduler->options.workers; i++)
+		if (scheduler->workers[i].task.line)
+			return true;
+	return false;
+}
+
+static size_t fill_polls(struct scheduler *scheduler, struct pollfd *polls)
+{
+	size_t count = 0;
+
+	polls[count++] = (struct pollfd){.fd = wake_pipe[0], .events = POLLIN};
+	for (unsigned i = 0; i < scheduler->options.workers; i++) {
+		struct worker_process *worker = &scheduler->workers[i];
+		bool alive = worker->state != WORKER_DEAD;
+
+		polls[count++] = (struct pollfd){.fd = alive ? worker->pid_fd : -1, .events = POLLIN};
+		polls[count++] = (struct pollfd){.fd = alive ? worker->out_fd : -1, .events = POLLIN};
+		polls[count++] = (struct pollfd){.fd = alive ? worker->err_fd : -1, .events = POLLIN};
+		polls[count++] = (struct pollfd){.fd = alive && worker->input.length ? worker->in_fd : -1, .events = POLLOUT};
+	}
+	return count;
+}
+
+static int wait_and_serve(struct scheduler *scheduler, const struct scheduler_source *source, struct pollfd *polls, struct orch_err *err)
+{
+	size_t count = fill_polls(scheduler, polls);
+	char drain[64];
+	int code = 0;
+
+	if (poll(polls, count, (int)(TICK_SECONDS * 1000)) < 0 && errno != EINTR)
+		return orch_fail_sys(err, ORCH_EIO, errno, "poll failed");
+	if (polls[0].revents)
+		while (read(wake_pipe[0], drain, sizeof drain) > 0)
+			;
+	for (unsigned i = 0; i < scheduler->options.workers && !code; i++) {
+		const struct pollfd *mine = &polls[1 + 4 * (size_t)i];
+
+		if (mine[0].revents || mine[1].revents || mine[2].revents || mine[3].revents)
+			code = serve_worker(scheduler, source, &scheduler->workers[i], mine[0].revents != 0, err);
+	}
+	return code;
+}
+
+int scheduler_run(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err)
+{
+	struct pollfd *polls = mem_must(1 + 4 * (size_t)scheduler->options.workers, sizeof *polls);
+	int code = 0;
+
+	scheduler->source_dry = false;
+	while (!code) {
+		code = feed_workers(scheduler, source, err);
+		if (!code)
+			code = tick(scheduler, source, err);
+		if (code)
+			break;
+		if (!any_task(scheduler) && (draining(scheduler) || (scheduler->source_dry && !scheduler->again)))
+			break;
+		/* A worker that just started is waited for only when there is work it could take. */
+		if (!any_task(scheduler) && !any_in(scheduler, WORKER_STARTING) && !any_in(scheduler, WORKER_STOPPING) && any_in(scheduler, WORKER_IDLE))
+			continue;
+		code = wait_and_serve(scheduler, source, polls, err);
+	}
+	free(polls);
+	scheduler->last_tick = 0;
+	if (code) {
+		scheduler->cancelled = true;
+		return code;
+	}
+	code = source->tick(source->context, err);
+	if (!code && stop_requests)
+		code = orch_fail(err, ORCH_ESTOPPED, "stopped on request");
+	return code;
+}
+
+size_t scheduler_workers(const struct scheduler *scheduler, struct scheduler_worker_view *out, size_t capacity)
+{
+	double now = process_clock();
+	size_t count = 0;
+
+	for (unsigned i = 0; i < scheduler->options.workers && count < capacity; i++) {
+		const struct worker_process *worker = &scheduler->workers[i];
+
+		if (worker->state == WORKER_DEAD)
+			continue;
+		out[count++] = (struct scheduler_worker_view){.pid = worker->pid, .busy = worker->state == WORKER_BUSY,
+		        .task = worker->task.id, .stage = worker->task.stage,
+		        .seconds = worker->state == WORKER_BUSY ? now - worker->task_started : 0,
+		        .rss = process_rss_anon(worker->pid)};
+	}
+	return count;
+}

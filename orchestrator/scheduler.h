@@ -1,0 +1,54 @@
+/* scheduler: one thread around poll(2) that keeps workers busy with tasks until its source has no more.
+ * It knows nothing of rounds: where tasks come from and what becomes of their results is the source's business.
+ *
+ * A task that ends badly (exit, signal, timeout, memory, protocol, error) costs one attempt; the scheduler tells the source of each, and
+ * runs the task again while attempts are left (source->retries). The death of the orchestrator costs none. Workers whose memory does not return after a task
+ * are replaced. Memory of a worker is its anonymous memory with that of its children.
+ *
+ * Stop: first request (SIGINT/SIGTERM) drains: running tasks end, none are begun; the second kills the workers. Both return ORCH_ESTOPPED. */
+#ifndef ORCHESTRATOR_SCHEDULER_H
+#define ORCHESTRATOR_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orchestrator/task.h"
+
+struct scheduler;
+struct scheduler_source {
+	void *context;
+	/* 1: *task filled; 0: none ready now (more may come when running ones end); negative: fatal. */
+	int (*next)(void *context, struct task *task, struct orch_err *err);
+	/* A task ended for good: TASK_OK, or failed with no attempt left. Results belong to the callee through outcome (borrowed). Negative: fatal. */
+	int (*finished)(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);
+	/* An attempt failed; will_retry says what happens next. */
+	int (*attempt_failed)(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err);
+	/* Every 100 ms or so, and when all is idle: flush what waits, redraw, write status. Negative: fatal. */
+	int (*tick)(void *context, struct orch_err *err);
+};
+struct scheduler_options {
+	const char *program;   /* /proc/self/exe resolved */
+	unsigned workers, threads, retries;
+	uint64_t memory_each;  /* bytes a worker may use; 0: not watched */
+	double timeout_each;   /* seconds for one fit; a task has fit_count times as long; 0: none */
+};
+struct scheduler_worker_view { /* for status */
+	pid_t pid;
+	bool busy;
+	int64_t task;
+	unsigned stage;
+	double seconds;
+	uint64_t rss;
+};
+int scheduler_open(const struct scheduler_options *options, struct scheduler **out, struct orch_err *err);
+void scheduler_close(struct scheduler *scheduler); /* kills and reaps every worker */
+/* What workers must have seen before fits and writes; sent to each worker before its next such task. Takes setup. */
+void scheduler_setup(struct scheduler *scheduler, json_t *take_setup);
+/* Until next says 0 while nothing runs. 0 done; ORCH_ESTOPPED; or the source's error (running tasks are cancelled). */
+int scheduler_run(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err);
+size_t scheduler_workers(const struct scheduler *scheduler, struct scheduler_worker_view *out, size_t capacity);
+unsigned scheduler_stop_requests(void); /* 0, 1: draining, 2: now */
+/* SIGINT, SIGTERM, SIGHUP -> stop requests; SIGPIPE ignored. Call once from a command that runs campaigns. */
+void scheduler_catch_signals(void);
+
+#endif
