@@ -1,0 +1,328 @@
+#include "orchestrator/fit_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/base/hash.h"
+#include "storage/base/json.h"
+
+#define LOFO_UNITS_MAX 4096 /* left-out sets in one task */
+
+struct fit_plan {
+	struct fit_plan_request request;
+	const struct engine *engine;
+	uint64_t variants, fits, tasks, done, cursor;
+	int *folds; /* fold of each position */
+	unsigned fold_count;
+	bool share_folds, has_holdout, keeps_files;
+	uint64_t units_per_task; /* LOFO */
+	uint64_t block_groups;   /* groups of variants */
+	unsigned fold_blocks;    /* blocks of folds */
+	uint8_t *bits, *handed;  /* fits done; tasks handed out */
+	char identity[HASH_HEX]; /* of data, split, features and engine */
+};
+
+static bool bit_get(const uint8_t *bits, uint64_t at)
+{
+	return bits[at >> 3] >> (at & 7) & 1;
+}
+
+static void bit_set(uint8_t *bits, uint64_t at)
+{
+	bits[at >> 3] |= (uint8_t)(1u << (at & 7));
+}
+
+static void make_identity(struct fit_plan *plan)
+{
+	const struct study *study = plan->request.study;
+	json_t *names = study_feature_names(study);
+	char *features = json_text(names, JSON_STYLE_CANONICAL);
+	struct hash hash;
+
+	hash_begin(&hash);
+	hash_add_text(&hash, study->frame_hash);
+	hash_add_text(&hash, study->folds_hash);
+	hash_add_text(&hash, features);
+	hash_add_text(&hash, study->metric->name);
+	hash_add_text(&hash, plan->engine->name);
+	hash_add_text(&hash, plan->engine->version);
+	hash_end_hex(&hash, plan->identity);
+	free(features);
+	json_decref(names);
+}
+
+static void plan_folds(struct fit_plan *plan)
+{
+	unsigned folds = plan->request.study->folds;
+
+	plan->has_holdout = plan->keeps_files;
+	plan->fold_count = folds + plan->has_holdout;
+	plan->folds = mem_must(plan->fold_count, sizeof *plan->folds);
+	for (unsigned i = 0; i < folds; i++)
+		plan->folds[i] = (int)i;
+	if (plan->has_holdout)
+		plan->folds[folds] = -1;
+	plan->fold_blocks = plan->share_folds ? 1 + plan->has_holdout : plan->fold_count;
+}
+
+static void plan_variants(struct fit_plan *plan)
+{
+	const struct fit_plan_request *request = &plan->request;
+
+	plan->variants = plan->block_groups = 1;
+	plan->units_per_task = 1;
+	if (request->stage == STAGE_HPO) {
+		plan->variants = search_configurations(request->search);
+		plan->block_groups = search_groups(request->search);
+	} else if (request->stage == STAGE_LOFO) {
+		plan->variants = request->study->unit_count;
+		if (plan->engine->shares & ENGINE_SHARE_LEFT_OUT)
+			plan->units_per_task = LOFO_UNITS_MAX;
+		plan->block_groups = (plan->variants + plan->units_per_task - 1) / plan->units_per_task;
+	}
+}
+
+int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out, struct orch_err *err)
+{
+	struct fit_plan *plan = mem_must(1, sizeof *plan);
+
+	plan->request = *request;
+	plan->engine = engine_find(request->study->spec->models[0].engine);
+	plan->share_folds = plan->engine->shares & ENGINE_SHARE_FOLDS;
+	plan->keeps_files = request->stage == STAGE_BASELINE || request->stage == STAGE_DROPPED;
+	plan_folds(plan);
+	plan_variants(plan);
+	if (plan->variants > UINT64_MAX / plan->fold_count / 2 ||
+	        !(plan->bits = mem_array((plan->variants * plan->fold_count >> 3) + 1, 1)) ||
+	        !(plan->handed = mem_array((plan->block_groups * plan->fold_blocks >> 3) + 1, 1))) {
+		fit_plan_close(plan);
+		return orch_fail(err, ORCH_ENOMEM, "no memory to keep count of the fits of stage %s", stage_table[request->stage].name);
+	}
+	plan->fits = plan->variants * plan->fold_count;
+	plan->tasks = plan->block_groups * plan->fold_blocks;
+	make_identity(plan);
+	*out = plan;
+	return 0;
+}
+
+void fit_plan_close(struct fit_plan *plan)
+{
+	if (!plan)
+		return;
+	free(plan->folds);
+	free(plan->bits);
+	free(plan->handed);
+	free(plan);
+}
+
+uint64_t fit_plan_fits(const struct fit_plan *plan)
+{
+	return plan->fits;
+}
+
+uint64_t fit_plan_tasks(const struct fit_plan *plan)
+{
+	return plan->tasks;
+}
+
+uint64_t fit_plan_done(const struct fit_plan *plan)
+{
+	return plan->done;
+}
+
+static bool fold_position(const struct fit_plan *plan, int fold, unsigned *position)
+{
+	unsigned at = fold < 0 ? plan->fold_count - 1 : (unsigned)fold;
+
+	if (at >= plan->fold_count || plan->folds[at] != fold)
+		return false;
+	*position = at;
+	return true;
+}
+
+bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const char *left_out, uint64_t *number)
+{
+	const struct study *study = plan->request.study;
+	uint64_t variant = 0;
+	unsigned position;
+
+	if (!fold_position(plan, fold, &position))
+		return false;
+	if (plan->request.stage == STAGE_HPO) {
+		variant = (uint64_t)trial;
+	} else if (plan->request.stage == STAGE_LOFO) {
+		const struct study_unit *unit = study_unit_find(study, left_out);
+
+		if (!unit || trial != plan->request.trial)
+			return false;
+		variant = (uint64_t)(unit - study->units);
+	} else if (trial != plan->request.trial) {
+		return false;
+	}
+	if (variant >= plan->variants)
+		return false;
+	*number = variant * plan->fold_count + position;
+	return true;
+}
+
+void fit_plan_mark(struct fit_plan *plan, uint64_t number)
+{
+	if (!bit_get(plan->bits, number))
+		plan->done++;
+	bit_set(plan->bits, number);
+}
+
+bool fit_plan_marked(const struct fit_plan *plan, uint64_t number)
+{
+	return bit_get(plan->bits, number);
+}
+
+/* The variants and fold positions of task `group`. Variants are filled in ascending order. */
+struct block {
+	size_t variant_count;
+	uint64_t variants[LOFO_UNITS_MAX];
+	unsigned fold_first, fold_count;
+};
+
+static void block_of(const struct fit_plan *plan, uint64_t group, struct block *block)
+{
+	uint64_t variants = group / plan->fold_blocks;
+	unsigned fold = (unsigned)(group % plan->fold_blocks);
+
+	if (plan->share_folds) {
+		unsigned ordinary = plan->fold_count - plan->has_holdout;
+
+		block->fold_first = fold == 0 ? 0 : ordinary;
+		block->fold_count = fold == 0 ? ordinary : 1;
+	} else {
+		block->fold_first = fold;
+		block->fold_count = 1;
+	}
+	if (plan->request.stage == STAGE_HPO) {
+		block->variant_count = search_group_trials(plan->request.search, variants, block->variants);
+		return;
+	}
+	block->variant_count = 0;
+	for (uint64_t v = variants * plan->units_per_task; v < plan->variants && block->variant_count < plan->units_per_task; v++)
+		block->variants[block->variant_count++] = v;
+}
+
+static bool block_is_done(const struct fit_plan *plan, const struct block *block)
+{
+	for (size_t v = 0; v < block->variant_count; v++)
+		for (unsigned f = 0; f < block->fold_count; f++)
+			if (!bit_get(plan->bits, block->variants[v] * plan->fold_count + block->fold_first + f))
+				return false;
+	return true;
+}
+
+static int add_variant(const struct fit_plan *plan, uint64_t variant, json_t *variants, struct orch_err *err)
+{
+	const struct fit_plan_request *request = &plan->request;
+	json_t *object = json_object(), *params = NULL;
+	int64_t trial = request->trial;
+
+	if (request->stage == STAGE_HPO) {
+		int code = search_params(request->search, variant, &params, err);
+
+		if (code) {
+			json_decref(object);
+			return code;
+		}
+		trial = (int64_t)variant;
+	} else {
+		params = json_incref((json_t *)request->params);
+	}
+	json_object_set_new(object, "trial", json_integer(trial));
+	json_object_set_new(object, "params", params);
+	if (request->stage == STAGE_LOFO) {
+		const struct study_unit *unit = &request->study->units[variant];
+		json_t *names = json_array();
+
+		for (size_t i = 0; i < unit->count; i++)
+			json_array_append_new(names, json_string(unit->features[i]));
+		json_object_set_new(object, "left_out", names);
+	} else if (request->left_out) {
+		json_object_set(object, "left_out", (json_t *)request->left_out);
+	}
+	json_array_append_new(variants, object);
+	return 0;
+}
+
+static int fill_task(const struct fit_plan *plan, uint64_t group, const struct block *block, struct task *task, struct orch_err *err)
+{
+	const struct stage *stage = &stage_table[plan->request.stage];
+	json_t *variants = json_array(), *folds = json_array(), *line;
+	int code = 0;
+
+	for (size_t v = 0; v < block->variant_count && !code; v++)
+		code = add_variant(plan, block->variants[v], variants, err);
+	for (unsigned f = 0; f < block->fold_count; f++)
+		json_array_append_new(folds, json_integer(plan->folds[block->fold_first + f]));
+	if (code) {
+		json_decref(variants);
+		json_decref(folds);
+		return code;
+	}
+	line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:o}", "type", "fit", "id", (json_int_t)0, "stage", stage->name,
+	        "model", 0, "shared", block->variant_count > 1 || block->fold_count > 1, "predictions", plan->keeps_files, "save_model",
+	        plan->keeps_files && plan->folds[block->fold_first] < 0, "scratch", plan->request.scratch, "folds", folds, "variants", variants);
+	*task = (struct task){.kind = TASK_FIT, .stage = plan->request.stage, .group = (int64_t)group,
+	        .fit_count = block->variant_count * block->fold_count, .line = line, .needs_setup = true};
+	return 1;
+}
+
+int fit_plan_next(struct fit_plan *plan, struct task *task, struct orch_err *err)
+{
+	static struct block block; /* 32 KiB: off the stack; the orchestrator has one thread */
+
+	for (; plan->cursor < plan->tasks; plan->cursor++) {
+		uint64_t group = plan->cursor;
+
+		if (bit_get(plan->handed, group))
+			continue;
+		block_of(plan, group, &block);
+		if (block_is_done(plan, &block))
+			continue;
+		bit_set(plan->handed, group);
+		plan->cursor++;
+		return fill_task(plan, group, &block, task, err);
+	}
+	return 0;
+}
+
+void fit_plan_address(const struct fit_plan *plan, const struct task *task, size_t variant, int fold, struct fit_address *out)
+{
+	json_t *object = json_array_get(json_object_get(task->line, "variants"), variant);
+	uint64_t first = (uint64_t)task->group / plan->fold_blocks * plan->units_per_task;
+
+	*out = (struct fit_address){.trial = json_get_int(object, "trial", -1), .fold = fold, .left_out = ""};
+	if (plan->request.stage == STAGE_LOFO)
+		out->left_out = plan->request.study->units[first + variant].name;
+	if (!fit_plan_find(plan, out->trial, fold, out->left_out, &out->number))
+		orch_bug("a task of stage %s has a fit that its plan does not know", stage_table[plan->request.stage].name);
+}
+
+void fit_plan_key(const struct fit_plan *plan, const struct task *task, size_t variant, int fold, uint8_t out[LEDGER_KEY])
+{
+	json_t *object = json_array_get(json_object_get(task->line, "variants"), variant);
+	char *params = json_text(json_object_get(object, "params"), JSON_STYLE_CANONICAL), *left_out = NULL;
+	struct fit_address address;
+	uint8_t digest[HASH_BYTES];
+	struct hash hash;
+	char text[96];
+
+	fit_plan_address(plan, task, variant, fold, &address);
+	if (json_object_get(object, "left_out"))
+		left_out = json_text(json_object_get(object, "left_out"), JSON_STYLE_CANONICAL);
+	snprintf(text, sizeof text, "%u/%s/%lld/%d", plan->request.round, stage_table[plan->request.stage].name, (long long)address.trial, fold);
+	hash_begin(&hash);
+	hash_add_text(&hash, plan->identity);
+	hash_add_text(&hash, text);
+	hash_add_text(&hash, params);
+	hash_add_text(&hash, left_out ? left_out : "");
+	hash_end(&hash, digest);
+	memcpy(out, digest, LEDGER_KEY);
+	free(params);
+	free(left_out);
+}

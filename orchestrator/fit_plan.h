@@ -1,0 +1,53 @@
+/* fit_plan: the fits of one stage of one round, cut into tasks. A fit's number is variant * folds + position of its fold; a task is a block
+ * of variants x folds that one worker does in one go, and whose results are taken together. What is done is one bit a fit; nothing else
+ * is kept per fit. Which fits go together is a pure function of spec, data and engine, so a resume cuts alike.
+ *
+ *   stage         variants            folds                        per task
+ *   01_hpo        trials              all folds                    group of the search x (all folds when the engine shares them)
+ *   03, 05        the best trial      all folds and -1 (holdout)   folds together when shared; -1 by itself, with the model
+ *   04_lofo       units left out      all folds                    all units when the engine shares them, else one
+ */
+#ifndef ORCHESTRATOR_FIT_PLAN_H
+#define ORCHESTRATOR_FIT_PLAN_H
+
+#include "orchestrator/search.h"
+#include "orchestrator/stage.h"
+#include "orchestrator/task.h"
+
+struct fit_plan;
+/* trial, params: the chosen configuration (stages after the search); left_out: features all fits of 05_dropped lack, or NULL. All borrowed
+ * but for search, study: they must outlive the plan. */
+struct fit_plan_request {
+	enum stage_id stage;
+	unsigned round;
+	const struct study *study;
+	const struct search *search;
+	int64_t trial;
+	const json_t *params;
+	const json_t *left_out;
+	const char *scratch; /* folder for files of fits */
+};
+int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out, struct orch_err *err);
+void fit_plan_close(struct fit_plan *plan);
+uint64_t fit_plan_fits(const struct fit_plan *plan);
+uint64_t fit_plan_tasks(const struct fit_plan *plan);
+uint64_t fit_plan_done(const struct fit_plan *plan); /* fits marked done, failed ones included */
+/* Addresses. */
+struct fit_address {
+	int64_t trial;
+	int fold;
+	const char *left_out; /* "" for none; borrowed from the study */
+	uint64_t number;      /* of the fit in the plan */
+};
+/* The fit of an address, as the ledger gives it back: false when the plan has no such fit. */
+bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const char *left_out, uint64_t *number);
+void fit_plan_mark(struct fit_plan *plan, uint64_t number);
+bool fit_plan_marked(const struct fit_plan *plan, uint64_t number);
+/* The next task with a fit that is neither done nor handed out in this run: 1 and *task; 0: no more. */
+int fit_plan_next(struct fit_plan *plan, struct task *task, struct orch_err *err);
+/* Address of the result (variant, fold) of a task of this plan. */
+void fit_plan_address(const struct fit_plan *plan, const struct task *task, size_t variant, int fold, struct fit_address *out);
+/* The key under which the ledger knows a fit: a hash of its address, data, split, features, parameters and engine version. */
+void fit_plan_key(const struct fit_plan *plan, const struct task *task, size_t variant, int fold, uint8_t out[LEDGER_KEY]);
+
+#endif
