@@ -62,7 +62,7 @@ static void plan_folds(struct fit_plan *plan)
 		plan->folds[i] = (int)i;
 	if (plan->has_holdout)
 		plan->folds[folds] = -1;
-	plan->fold_blocks = plan->share_folds ? 1 + plan->has_holdout : plan->fold_count;
+	plan->fold_blocks = plan->share_folds ? 1u + plan->has_holdout : plan->fold_count;
 }
 
 static void plan_variants(struct fit_plan *plan)

@@ -1,0 +1,74 @@
+/* campaign: one campaign from its folder: opened under the lock, checked, run round by round until done.
+ *
+ *   state      on disk                                              next
+ *   planned    folder published, no round                           round 0
+ *   running    .round_NNN.work, ledger rows                         its stages, then commit
+ *   published  round_NNN by one rename (the commit point)           ledger row, bundle, provenance, summary (all derived, idempotent)
+ *   done       last round's decision drops nothing                  summary's choice, report
+ *
+ * Invariants
+ *  1. A fit is finished when its ledger transaction is committed; a round when its folder has its final name.
+ *  2. The ledger never names a round whose folder is not there and whole; the other way round is mended by resume.
+ *  3. What a stage writes depends on spec, data, ledger and earlier stages only.
+ *  4. Every derived thing can be made again at any time: doing it twice gives the same bytes.
+ * One thread, one process at a time (the lock). */
+#ifndef ORCHESTRATOR_CAMPAIGN_H
+#define ORCHESTRATOR_CAMPAIGN_H
+
+#include <stdbool.h>
+
+#include "orchestrator/plan.h"
+#include "orchestrator/scheduler.h"
+#include "orchestrator/spec.h"
+#include "orchestrator/study.h"
+#include "storage/campaign_dir.h"
+#include "storage/event_log.h"
+#include "storage/ledger.h"
+
+struct display;
+struct campaign {
+	struct spec *spec;
+	json_t *info; /* campaign.json */
+	struct campaign_dir *dir;
+	struct ledger *ledger;
+	struct event_log *progress, *telemetry;
+	struct study *study;
+	struct scheduler *scheduler;
+	struct plan plan;
+	struct display *display; /* borrowed */
+	struct text_buf kept;    /* what resume kept, does again and why: lines for people */
+	double started_wall, started;
+	/* progress of the whole run, for status */
+	int64_t trials_done, trials_failed, fits_done, fits_failed;
+	uint64_t memory_peak;
+	unsigned rounds_done;
+};
+struct campaign_options {
+	bool allow_large;   /* go above limits */
+	bool allow_drift;   /* data, spec or version may differ from what the campaign was started with; recorded */
+	bool redo_damaged;  /* set damaged rounds aside and do them again */
+	const char *dir;    /* folder, or NULL: the spec's name beside the spec */
+};
+/* Prepare data, plan, check limits, create the folder, open everything. spec is taken on success only. */
+int campaign_create(struct spec *spec, const struct campaign_options *options, struct display *display, struct campaign **out,
+                    struct orch_err *err);
+/* Open an existing one for going on: lock, verify, compare with the spec file and the data. */
+int campaign_open(const char *path, const struct campaign_options *options, struct display *display, struct campaign **out,
+                  struct orch_err *err);
+/* 0: done; ORCH_ESTOPPED: resumable; else failed. State and summary are written in any case. */
+int campaign_run(struct campaign *campaign, struct orch_err *err);
+void campaign_close(struct campaign *campaign);
+
+/* --- parts, shared by campaign*.c --- */
+int campaign_event(struct campaign *campaign, const char *event, json_t *take_fields, struct orch_err *err);
+char *campaign_round_path(const struct campaign *campaign, unsigned round); /* rounds/round_NNN, malloc'd */
+/* Everything derived from a published round: ledger row, bundle, provenance, summary. Idempotent. */
+int campaign_seal_round(struct campaign *campaign, unsigned round, struct orch_err *err);
+/* Runs one round to its publication (or finds it published). *next: features of the next round, or NULL when this was the last. */
+int campaign_round(struct campaign *campaign, unsigned round, const json_t *features, struct orch_err *err);
+/* After a published round: the next feature set (new reference), NULL when it was the last. */
+int campaign_next_features(struct campaign *campaign, unsigned round, json_t **next, struct orch_err *err);
+/* summary.json from the published rounds; chosen round by the spec's rule. done: the campaign is over. */
+int campaign_summary(const struct campaign *campaign, unsigned rounds, bool done, json_t **out, struct orch_err *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* plan: what a campaign will do, counted before anything starts: configurations, fits before and after sharing, rounds, memory, disk,
+ * time; and how it will be done: workers x threads, with the reason. Counting needs the study (rows, features), not the models. */
+#ifndef ORCHESTRATOR_PLAN_H
+#define ORCHESTRATOR_PLAN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orchestrator/study.h"
+#include "storage/base/text.h"
+
+struct plan {
+	uint64_t configurations;      /* of one round's search */
+	uint64_t rounds;              /* at most */
+	uint64_t fits, tasks;         /* of the whole campaign, all rounds at most */
+	uint64_t round_fits[64], round_tasks[64]; /* of the first rounds */
+	uint64_t fits_per_stage[8];   /* of round 0, by enum stage_id */
+	uint64_t memory_worker;       /* anonymous bytes of one worker at its largest task */
+	uint64_t memory_shared;       /* mapped data, counted once */
+	uint64_t memory_limit;        /* all of orch together */
+	uint64_t memory_total;        /* workers x memory_worker + orchestrator + shared */
+	uint64_t disk;                /* bytes, at most */
+	double seconds_low, seconds_high; /* NaN: not known before the first fits */
+	unsigned workers, threads;
+	char workers_reason[200];
+};
+/* Counts; saturates instead of overflowing. A search too large to be run is counted all the same. */
+int plan_make(const struct spec *spec, const struct study *study, struct plan *out, struct orch_err *err);
+/* Above a limit of the spec: ORCH_ELIMIT with what to change and --allow-large, all of them at once. */
+int plan_check_limits(const struct plan *plan, const struct spec *spec, struct orch_err *err);
+void plan_text(const struct plan *plan, const struct spec *spec, const struct study *study, struct text_buf *out);
+json_t *plan_json(const struct plan *plan, const struct spec *spec, const struct study *study);
+
+#endif
