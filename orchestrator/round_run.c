@@ -1,0 +1,672 @@
+/* One round from its first task to its publication: the graph of its stages, their tasks, their results.
+ *
+ * A stage is  waiting -> fitting -> writing -> committed.  It fits when the stages in fits_after are committed; it is written by a worker when
+ * its fits are done and the stages in write_after are committed; it is committed by a rename. Any stage that is ready is served, in
+ * table order, so diagnostics run beside LOFO on whatever worker is free. */
+#include "orchestrator/round_run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/display.h"
+#include "storage/base/file.h"
+#include "storage/base/hash.h"
+#include "storage/base/json.h"
+#include "storage/base/mem.h"
+#include "storage/base/process.h"
+
+#define FLUSH_SECONDS 0.8
+#define PARTIAL_MAX 4096
+
+static unsigned bit(enum stage_id stage)
+{
+	return 1u << stage;
+}
+
+static bool committed(const struct round_run *run, unsigned stages)
+{
+	return (run->committed & stages) == stages;
+}
+
+/* ---- trials under way: fold scores of trials that have some but not all of their folds ---- */
+
+static struct partial_trial *partial_of(struct round_run *run, int64_t trial)
+{
+	struct partial_trial *free_slot = NULL;
+	unsigned folds = run->campaign->study->folds;
+
+	for (size_t i = 0; i < run->partial_count; i++) {
+		if (run->partials[i].trial == trial)
+			return &run->partials[i];
+		if (run->partials[i].trial < 0)
+			free_slot = &run->partials[i];
+	}
+	if (!free_slot) {
+		struct partial_trial *grown = mem_array_grow(run->partials, run->partial_count + 1, sizeof *grown);
+
+		if (!grown)
+			orch_bug("out of memory for trials under way");
+		run->partials = grown;
+		free_slot = &run->partials[run->partial_count++];
+		*free_slot = (struct partial_trial){0};
+	}
+	if (!free_slot->scores)
+		free_slot->scores = mem_must(folds, sizeof *free_slot->scores);
+	free_slot->trial = trial;
+	free_slot->seen = 0;
+	return free_slot;
+}
+
+static int finish_trial(struct round_run *run, struct partial_trial *partial, bool record, struct orch_err *err)
+{
+	struct campaign *campaign = run->campaign;
+	unsigned folds = campaign->study->folds;
+	struct ledger_trial row = {.round = run->round, .trial = partial->trial};
+	json_t *params = NULL;
+	unsigned finite = stage_mean_sd(partial->scores, folds, &row.mean, &row.sd);
+	char *text;
+	int code = search_searched(run->search, (uint64_t)partial->trial, &params, err);
+
+	if (code)
+		return code;
+	row.state = finite == folds ? LEDGER_DONE : LEDGER_FAILED;
+	if (row.state == LEDGER_FAILED)
+		row.mean = row.sd = NAN;
+	text = json_text(params, JSON_STYLE_CANONICAL);
+	row.params = text;
+	if (record)
+		code = ledger_put_trial(campaign->ledger, &row, err);
+	if (row.state == LEDGER_DONE) {
+		campaign->trials_done++;
+		if (run->best_trial < 0 || metric_better(campaign->study->metric, row.mean, run->best_score) ||
+		        (row.mean == run->best_score && partial->trial < run->best_trial)) {
+			run->best_trial = partial->trial;
+			run->best_score = row.mean;
+			display_best(campaign->display, campaign->study->metric->name, row.mean, partial->trial, text);
+		}
+	} else {
+		campaign->trials_failed++;
+	}
+	partial->trial = -1;
+	free(text);
+	json_decref(params);
+	return code;
+}
+
+static int note_trial_score(struct round_run *run, int64_t trial, int fold, double score, bool record, struct orch_err *err)
+{
+	struct partial_trial *partial = partial_of(run, trial);
+
+	partial->scores[fold] = score;
+	if (++partial->seen < run->campaign->study->folds)
+		return 0;
+	return finish_trial(run, partial, record, err);
+}
+
+/* ---- what the ledger knows already ---- */
+
+struct load {
+	struct round_run *run;
+	enum stage_id stage;
+	uint8_t (*stale)[LEDGER_KEY]; /* fits whose files are gone: to be done again */
+	size_t stale_count;
+};
+
+static bool files_hold(const struct round_run *run, const struct ledger_fit *fit)
+{
+	json_t *files = NULL, *file;
+	bool hold = true;
+	size_t i;
+
+	if (!fit->files || json_parse(fit->files, strlen(fit->files), "ledger", &files, NULL))
+		return fit->state != LEDGER_DONE;
+	json_array_foreach(files, i, file) {
+		char *path = file_join(run->scratch, json_get_text(file, "name", "")), found[HASH_HEX] = "";
+
+		hold = hold && !hash_file(path, 0, found, NULL, NULL) && !strcmp(found, json_get_text(file, "sha256", "-"));
+		free(path);
+	}
+	json_decref(files);
+	return hold;
+}
+
+static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err *err)
+{
+	struct load *load = context;
+	struct round_run *run = load->run;
+	struct fit_plan *plan = run->plans[load->stage];
+	bool with_files = load->stage == STAGE_BASELINE || load->stage == STAGE_DROPPED;
+	uint64_t number;
+
+	if (!fit_plan_find(plan, fit->trial, fit->fold, fit->left_out, &number))
+		return orch_fail(err, ORCH_EDAMAGED, "the ledger has a fit of round %u stage %s (trial %lld, fold %d, without \"%s\") that this campaign "
+		        "does not plan", fit->round, fit->stage, (long long)fit->trial, fit->fold, fit->left_out);
+	if (with_files && !files_hold(run, fit)) {
+		void *grown = mem_array_grow(load->stale, load->stale_count + 1, sizeof *load->stale);
+
+		if (!grown)
+			return orch_fail(err, ORCH_ENOMEM, "no memory");
+		load->stale = grown;
+		memcpy(load->stale[load->stale_count++], fit->key, LEDGER_KEY);
+		return 0;
+	}
+	fit_plan_mark(plan, number);
+	run->campaign->fits_done += fit->state == LEDGER_DONE;
+	run->campaign->fits_failed += fit->state == LEDGER_FAILED;
+	if (load->stage == STAGE_HPO)
+		return note_trial_score(run, fit->trial, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN, false, err);
+	return 0;
+}
+
+static int load_stage(struct round_run *run, enum stage_id stage, struct orch_err *err)
+{
+	struct campaign *campaign = run->campaign;
+	struct load load = {.run = run, .stage = stage};
+	int code = ledger_each_fit(campaign->ledger, run->round, stage_table[stage].name, load_fit, &load, err);
+
+	for (size_t i = 0; i < load.stale_count && !code; i++)
+		code = ledger_forget_fit(campaign->ledger, load.stale[i], err);
+	if (!code && load.stale_count) {
+		code = ledger_flush(campaign->ledger, err);
+		text_addf(&campaign->kept, "round %u %s: %zu fits are done again: their files in scratch/ do not hold\n", run->round,
+		        stage_table[stage].name, load.stale_count);
+	}
+	if (!code && fit_plan_done(run->plans[stage]) && fit_plan_done(run->plans[stage]) < fit_plan_fits(run->plans[stage]))
+		text_addf(&campaign->kept, "round %u %s: %llu of %llu fits kept from the ledger\n", run->round, stage_table[stage].name,
+		        (unsigned long long)fit_plan_done(run->plans[stage]), (unsigned long long)fit_plan_fits(run->plans[stage]));
+	free(load.stale);
+	return code;
+}
+
+/* ---- opening the fits of a stage ---- */
+
+static int read_stage_json(const struct round_run *run, enum stage_id stage, const char *name, json_t **out, struct orch_err *err)
+{
+	char *relative = text_format("%s/%s", stage_table[stage].name, name), *path = file_join(round_dir_path(run->dir), relative);
+	int code = json_read_file(path, out, err);
+
+	free(relative);
+	free(path);
+	return code;
+}
+
+/* The chosen configuration, once 01_hpo is committed. */
+static int read_best(struct round_run *run, struct orch_err *err)
+{
+	json_t *best = NULL;
+	int code;
+
+	if (run->params)
+		return 0;
+	code = read_stage_json(run, STAGE_HPO, "best.json", &best, err);
+	if (code)
+		return code;
+	run->trial = json_get_int(best, "trial", -1);
+	if (run->trial < 0)
+		code = orch_fail(err, ORCH_EFIT, "no trial of round %u could be scored: every configuration failed; `orch show %s` lists the causes",
+		        run->round, run->campaign->dir->path);
+	else
+		code = search_params(run->search, (uint64_t)run->trial, &run->params, err);
+	json_decref(best);
+	return code;
+}
+
+static int read_dropped(struct round_run *run, struct orch_err *err)
+{
+	json_t *drop = NULL;
+	int code;
+
+	if (run->dropped)
+		return 0;
+	code = read_stage_json(run, STAGE_LOFO, "drop.json", &drop, err);
+	if (code)
+		return code;
+	run->dropped = json_incref(json_object_get(drop, "dropped"));
+	json_decref(drop);
+	return run->dropped ? 0 : orch_fail(err, ORCH_EDAMAGED, "04_lofo/drop.json of round %u has no \"dropped\"", run->round);
+}
+
+static bool stage_wants_fits(const struct round_run *run, enum stage_id stage)
+{
+	if (!stage_table[stage].has_fits)
+		return false;
+	if (stage == STAGE_LOFO)
+		return run->campaign->spec->lofo.enabled && run->campaign->study->unit_count > 1;
+	if (stage == STAGE_DROPPED)
+		return json_array_size(run->dropped) > 0;
+	return true;
+}
+
+static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err *err)
+{
+	struct fit_plan_request request = {.stage = stage, .round = run->round, .study = run->campaign->study, .search = run->search,
+	        .scratch = run->scratch, .trial = -1};
+	int code = 0;
+
+	if (stage != STAGE_HPO)
+		code = read_best(run, err);
+	if (!code && stage == STAGE_DROPPED)
+		code = read_dropped(run, err);
+	if (code)
+		return code;
+	run->opened |= bit(stage);
+	if (!stage_wants_fits(run, stage))
+		return 0;
+	request.trial = run->trial;
+	request.params = run->params;
+	request.left_out = stage == STAGE_DROPPED ? run->dropped : NULL;
+	code = fit_plan_open(&request, &run->plans[stage], err);
+	return code ? code : load_stage(run, stage, err);
+}
+
+static bool fits_complete(const struct round_run *run, enum stage_id stage)
+{
+	const struct fit_plan *plan = run->plans[stage];
+
+	if (!stage_table[stage].has_fits)
+		return true;
+	return (run->opened & bit(stage)) && (!plan || fit_plan_done(plan) == fit_plan_fits(plan));
+}
+
+/* ---- handing out ---- */
+
+static int write_task(struct round_run *run, enum stage_id stage, struct task *task, struct orch_err *err)
+{
+	int code = ledger_flush(run->campaign->ledger, err); /* the writer reads the ledger */
+
+	if (!code)
+		code = round_dir_stage_begin(run->dir, stage_table[stage].name, &run->folders[stage], err);
+	if (code)
+		return code;
+	run->writing |= bit(stage);
+	*task = (struct task){.kind = TASK_WRITE, .stage = stage, .needs_setup = true,
+	        .line = json_pack("{s:s, s:I, s:i, s:s, s:s, s:s, s:s}", "type", "write", "id", (json_int_t)0, "round", (int)run->round, "stage",
+	                stage_table[stage].name, "campaign", run->campaign->dir->path, "work", round_dir_path(run->dir), "folder", run->folders[stage])};
+	return 1;
+}
+
+static void show_stage(struct round_run *run, enum stage_id stage)
+{
+	const struct fit_plan *plan = run->plans[stage];
+	struct display_stage view = {.name = stage_table[stage].name, .title = stage_table[stage].title};
+
+	if (!plan)
+		return;
+	view.done = fit_plan_done(plan);
+	view.total = fit_plan_fits(plan);
+	view.failed = run->failed[stage];
+	display_stage(run->campaign->display, &view);
+}
+
+static int next(void *context, struct task *task, struct orch_err *err)
+{
+	struct round_run *run = context;
+
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		const struct stage *stage = &stage_table[s];
+		int code;
+
+		if (committed(run, bit(s)) || (run->writing & bit(s)))
+			continue;
+		if (stage->has_fits && !(run->opened & bit(s)) && committed(run, stage->fits_after)) {
+			code = open_fits(run, s, err);
+			if (code)
+				return code;
+			show_stage(run, s);
+		}
+		if (run->plans[s] && (code = fit_plan_next(run->plans[s], task, err)))
+			return code;
+		if (fits_complete(run, s) && committed(run, stage->write_after))
+			return write_task(run, s, task, err);
+	}
+	return 0;
+}
+
+/* ---- taking results ---- */
+
+static int check_files(const struct round_run *run, const json_t *result, struct orch_err *err)
+{
+	json_t *files = json_object_get(result, "files"), *file;
+	size_t i;
+
+	json_array_foreach(files, i, file) {
+		const char *name = json_get_text(file, "name", "");
+		char *path = file_join(run->scratch, name);
+		bool there = name[0] && !strchr(name, '/') && file_size(path) == json_get_int(file, "bytes", -2);
+
+		free(path);
+		if (!there)
+			return orch_fail(err, ORCH_EFIT, "the worker named a file \"%s\" that is not there as said", name);
+	}
+	return json_array_size(files) ? file_sync_folder(run->scratch, err) : 0;
+}
+
+static int put_result(struct round_run *run, const struct task *task, const json_t *result, struct orch_err *err)
+{
+	struct fit_plan *plan = run->plans[task->stage];
+	size_t variant = (size_t)json_get_int(result, "variant", 0);
+	int fold = (int)json_get_int(result, "fold", 0), code;
+	const char *failed = json_get_text(result, "failed", NULL);
+	struct fit_address address;
+	struct ledger_fit fit = {.round = run->round, .stage = stage_table[task->stage].name, .score = NAN};
+	char *metrics = NULL, *files = NULL;
+
+	fit_plan_address(plan, task, variant, fold, &address);
+	if (fit_plan_marked(plan, address.number))
+		return 0; /* done before; the task was cut together with one that was not */
+	fit_plan_key(plan, task, variant, fold, fit.key);
+	fit.trial = address.trial;
+	fit.fold = fold;
+	fit.left_out = address.left_out;
+	fit.state = failed ? LEDGER_FAILED : LEDGER_DONE;
+	fit.note = failed ? failed : json_get_text(result, "note", NULL);
+	if (!failed) {
+		fit.score = json_get_real(result, "score", NAN);
+		fit.metrics = metrics = json_text(json_object_get(result, "metrics"), JSON_STYLE_CANONICAL);
+		if (json_array_size(json_object_get(result, "files")))
+			fit.files = files = json_text(json_object_get(result, "files"), JSON_STYLE_CANONICAL);
+	}
+	code = ledger_put_fit(run->campaign->ledger, &fit, err);
+	if (!code) {
+		fit_plan_mark(plan, address.number);
+		run->campaign->fits_done += !failed;
+		run->campaign->fits_failed += failed != NULL;
+		run->failed[task->stage] += failed != NULL;
+		if (task->stage == STAGE_HPO)
+			code = note_trial_score(run, address.trial, fold, fit.score, true, err);
+	}
+	free(metrics);
+	free(files);
+	return code;
+}
+
+static int put_attempt(struct round_run *run, const struct task *task, const struct task_outcome *outcome, const char *cause, struct orch_err *err)
+{
+	json_t *folds = json_object_get(task->line, "folds");
+	struct ledger_attempt attempt = {.round = run->round, .stage = stage_table[task->stage].name, .attempt = task->attempt, .cause = cause,
+	        .text = outcome->text, .wall_start = outcome->wall_start, .seconds = outcome->seconds, .cpu_seconds = outcome->cpu_seconds,
+	        .peak_rss = outcome->peak_rss, .pid = (int)outcome->pid};
+
+	if (task->kind != TASK_FIT)
+		return 0;
+	fit_plan_key(run->plans[task->stage], task, 0, (int)json_integer_value(json_array_get(folds, 0)), attempt.key);
+	return ledger_put_attempt(run->campaign->ledger, &attempt, err);
+}
+
+static int telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err)
+{
+	json_t *fields = json_pack("{s:s, s:s, s:I, s:i, s:i, s:f, s:f, s:I, s:s}", "stage", stage_table[task->stage].name, "kind",
+	        task->kind == TASK_FIT ? "fit" : "write", "group", (json_int_t)task->group, "attempt", (int)task->attempt, "pid", (int)outcome->pid,
+	        "seconds", outcome->seconds, "cpu_seconds", outcome->cpu_seconds, "peak_rss", (json_int_t)outcome->peak_rss, "end",
+	        task_end_name(outcome->end));
+	json_t *variant = json_array_get(json_object_get(task->line, "variants"), 0);
+	int code;
+
+	if (variant) {
+		json_object_set_new(fields, "fits", json_integer((json_int_t)task->fit_count));
+		json_object_set(fields, "trial", json_object_get(variant, "trial"));
+		json_object_set(fields, "folds", json_object_get(task->line, "folds"));
+	}
+	if (outcome->text)
+		json_object_set_new(fields, "text", json_string_nocheck(outcome->text));
+	code = event_log_add(run->campaign->telemetry, "task", fields, err);
+	json_decref(fields);
+	return code;
+}
+
+/* Every fit of a task that is out of attempts has failed with the task's cause. */
+static json_t *failed_results(const struct task *task, const struct task_outcome *outcome)
+{
+	json_t *results = json_array(), *fold;
+	size_t variants = json_array_size(json_object_get(task->line, "variants")), i;
+	char *text = text_format("%s: %s", task_end_name(outcome->end), outcome->text ? outcome->text : "no reason given");
+	char *safe = text_is_utf8(text, strlen(text)) ? mem_text(text) : text_printable(text);
+
+	for (size_t v = 0; v < variants; v++)
+		json_array_foreach(json_object_get(task->line, "folds"), i, fold)
+			json_array_append_new(results, json_pack("{s:i, s:O, s:s}", "variant", (int)v, "fold", fold, "failed", safe));
+	free(text);
+	free(safe);
+	return results;
+}
+
+static int fits_ended(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err)
+{
+	struct ledger *ledger = run->campaign->ledger;
+	struct orch_err file_err = {0};
+	json_t *results = NULL, *result;
+	size_t i;
+	int code = 0;
+
+	if (outcome->end == TASK_OK) {
+		results = json_incref(outcome->results);
+		json_array_foreach(results, i, result)
+			if (check_files(run, result, &file_err) && !json_object_get(result, "failed"))
+				json_object_set_new(result, "failed", json_string(file_err.text));
+	} else {
+		results = failed_results(task, outcome);
+	}
+	ledger_task_begin(ledger);
+	json_array_foreach(results, i, result)
+		if (!code)
+			code = put_result(run, task, result, err);
+	if (!code && outcome->end == TASK_OK)
+		code = put_attempt(run, task, outcome, "ok", err);
+	if (!code)
+		code = ledger_task_end(ledger, err);
+	json_decref(results);
+	run->stage_seconds[task->stage] += outcome->seconds;
+	run->stage_fits[task->stage] += task->fit_count;
+	show_stage(run, (enum stage_id)task->stage);
+	return code;
+}
+
+static int stage_event(struct round_run *run, enum stage_id stage, const char *event, struct orch_err *err)
+{
+	return campaign_event(run->campaign, event, json_pack("{s:i, s:s}", "round", (int)run->round, "stage", stage_table[stage].name), err);
+}
+
+static int write_ended(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err)
+{
+	enum stage_id stage = (enum stage_id)task->stage;
+	int code;
+
+	run->writing &= ~bit(stage);
+	if (outcome->end != TASK_OK) {
+		round_dir_stage_abort(run->dir, run->folders[stage]);
+		return orch_fail(err, outcome->end == TASK_ERROR ? outcome->detail : ORCH_EIO, "round %u: stage %s could not be written (%s): %s", run->round,
+		        stage_table[stage].name, task_end_name(outcome->end), outcome->text ? outcome->text : "");
+	}
+	code = round_dir_stage_commit(run->dir, stage_table[stage].name, run->folders[stage], err);
+	if (code)
+		return code;
+	run->committed |= bit(stage);
+	if (stage_table[stage].has_fits && run->plans[stage])
+		display_stage_end(run->campaign->display, stage_table[stage].name, stage_table[stage].title);
+	return stage_event(run, stage, "stage_done", err);
+}
+
+static int finished(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err)
+{
+	struct round_run *run = context;
+	int code = telemetry(run, task, outcome, err);
+
+	if (outcome->peak_rss > run->campaign->memory_peak)
+		run->campaign->memory_peak = outcome->peak_rss;
+	if (code)
+		return code;
+	return task->kind == TASK_WRITE ? write_ended(run, task, outcome, err) : fits_ended(run, task, outcome, err);
+}
+
+/* The first failed fit's own words, for an attempt whose worker lived. */
+static const char *first_failure(const struct task_outcome *outcome)
+{
+	json_t *result;
+	size_t i;
+
+	json_array_foreach(outcome->results, i, result)
+		if (json_object_get(result, "failed"))
+			return json_get_text(result, "failed", NULL);
+	return "failed";
+}
+
+static int attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
+{
+	struct round_run *run = context;
+	struct task_outcome shown = *outcome;
+	const char *cause = outcome->end == TASK_OK ? "error" : task_end_name(outcome->end);
+	const char *text = outcome->end == TASK_OK ? first_failure(outcome) : outcome->text;
+	char *line = text_printable(text ? text : "");
+	json_t *variant = json_array_get(json_object_get(task->line, "variants"), 0);
+	int code;
+
+	shown.text = (char *)text;
+	code = put_attempt(run, task, &shown, cause, err);
+	if (!code && will_retry)
+		code = telemetry(run, task, &shown, err);
+	if (!code)
+		code = campaign_event(run->campaign, "attempt_failed", json_pack("{s:i, s:s, s:I, s:i, s:s, s:s, s:b}", "round", (int)run->round, "stage",
+		        stage_table[task->stage].name, "trial", (json_int_t)json_get_int(variant, "trial", -1), "attempt", (int)task->attempt, "cause", cause,
+		        "text", line, "retry", will_retry), err);
+	if (!code && will_retry && task->kind == TASK_WRITE)
+		code = 0; /* the folder is written into again from the start: writers create their files anew */
+	display_line(run->campaign->display, "%s trial %lld: attempt %u failed (%s)%s: %.160s", stage_table[task->stage].name,
+	        (long long)json_get_int(variant, "trial", -1), task->attempt + 1, cause, will_retry ? ", trying again" : "", line);
+	free(line);
+	return code;
+}
+
+static double rest_of_round(const struct round_run *run)
+{
+	double seconds = 0, each = 0;
+
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		if (run->stage_fits[s])
+			each = run->stage_seconds[s] / (double)run->stage_fits[s];
+		if (stage_table[s].has_fits && !committed(run, bit(s)))
+			seconds += each * (double)(run->plans[s] ? fit_plan_fits(run->plans[s]) - fit_plan_done(run->plans[s]) : run->campaign->plan.fits_per_stage[s]);
+	}
+	return seconds;
+}
+
+/* Later rounds cost what this one does, less in proportion to the features gone; the range says how little is known. */
+static void show_eta(struct round_run *run)
+{
+	const struct campaign *campaign = run->campaign;
+	double whole = 0, rest = rest_of_round(run), later = 0;
+	unsigned long long left = campaign->plan.rounds > run->round + 1 ? campaign->plan.rounds - run->round - 1 : 0;
+
+	for (unsigned s = 0; s < STAGE_COUNT; s++)
+		whole += run->stage_seconds[s];
+	whole = (whole + rest) * 0.5; /* on average half the features are left */
+	later = whole * (double)left;
+	if (!run->stage_fits[STAGE_HPO] && !run->stage_fits[STAGE_LOFO])
+		display_eta(campaign->display, NAN, NAN);
+	else
+		display_eta(campaign->display, 0.8 * rest / campaign->plan.workers, (1.3 * rest + 1.5 * later) / campaign->plan.workers);
+}
+
+static int tick(void *context, struct orch_err *err)
+{
+	struct round_run *run = context;
+	double since = ledger_waiting_since(run->campaign->ledger);
+	int code = 0;
+
+	if (since > 0 && process_clock() - since >= FLUSH_SECONDS)
+		code = ledger_flush(run->campaign->ledger, err);
+	show_eta(run);
+	display_tick(run->campaign->display, run->campaign);
+	return code;
+}
+
+/* ---- a round's beginning and end ---- */
+
+static int keep_stages(struct round_run *run, struct orch_err *err)
+{
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		char *why = NULL;
+
+		if (round_dir_stage_kept(run->dir, stage_table[s].name, &why)) {
+			run->committed |= bit(s);
+			text_addf(&run->campaign->kept, "round %u %s: kept, its manifest holds\n", run->round, stage_table[s].name);
+		} else if (why) {
+			text_addf(&run->campaign->kept, "round %u %s: written again: %s\n", run->round, stage_table[s].name, why);
+		}
+		free(why);
+	}
+	/* A stage that was kept although one it rests on was not is written again with it. */
+	for (unsigned s = 0; s < STAGE_COUNT; s++)
+		if (committed(run, bit(s)) && !committed(run, stage_table[s].fits_after | stage_table[s].write_after)) {
+			char *path = file_join(round_dir_path(run->dir), stage_table[s].name);
+			int code = file_remove_tree(path, err);
+
+			free(path);
+			if (code)
+				return code;
+			run->committed &= ~bit(s);
+		}
+	return 0;
+}
+
+int round_run_open(struct campaign *campaign, unsigned round, struct round_run **out, struct orch_err *err)
+{
+	struct round_run *run = mem_must(1, sizeof *run);
+	char *scratch = text_format("scratch/round_%03u", round);
+	int code;
+
+	run->campaign = campaign;
+	run->round = round;
+	run->trial = run->best_trial = -1;
+	run->scratch = campaign_dir_path(campaign->dir, scratch);
+	free(scratch);
+	code = search_open(campaign->spec, round, &run->search, err);
+	if (!code)
+		code = file_make_folders(run->scratch, err);
+	if (!code)
+		code = round_dir_begin(campaign->dir, round, &run->dir, err);
+	if (!code)
+		code = keep_stages(run, err);
+	if (code)
+		round_run_close(run);
+	else
+		*out = run;
+	return code;
+}
+
+int round_run_stages(struct round_run *run, struct orch_err *err)
+{
+	struct scheduler_source source = {.context = run, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	int code = scheduler_run(run->campaign->scheduler, &source, err);
+	int flushed = ledger_flush(run->campaign->ledger, code ? NULL : err);
+
+	if (code)
+		return code;
+	if (flushed)
+		return flushed;
+	if (!committed(run, (1u << STAGE_COUNT) - 1))
+		orch_bug("round %u ended with stages that are not committed (%x)", run->round, run->committed);
+	return 0;
+}
+
+void round_run_close(struct round_run *run)
+{
+	if (!run)
+		return;
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		if (run->writing & bit(s))
+			round_dir_stage_abort(run->dir, run->folders[s]);
+		fit_plan_close(run->plans[s]);
+		free(run->folders[s]);
+	}
+	for (size_t i = 0; i < run->partial_count; i++)
+		free(run->partials[i].scores);
+	free(run->partials);
+	json_decref(run->params);
+	json_decref(run->dropped);
+	search_close(run->search);
+	if (run->dir)
+		round_dir_abort(&run->dir);
+	free(run->scratch);
+	free(run);
+}

@@ -1,0 +1,36 @@
+/* round_run: the stages of one round, from their first task to the last commit of a stage. open -> stages -> (the caller commits dir) -> close. */
+#ifndef ORCHESTRATOR_ROUND_RUN_H
+#define ORCHESTRATOR_ROUND_RUN_H
+
+#include "orchestrator/campaign.h"
+#include "orchestrator/fit_plan.h"
+#include "storage/round_dir.h"
+
+struct partial_trial { /* trial -1: free */
+	int64_t trial;
+	unsigned seen;
+	double *scores;
+};
+struct round_run {
+	struct campaign *campaign;
+	unsigned round;
+	struct round_dir *dir; /* taken by the caller when it commits: set to NULL */
+	struct search *search;
+	char *scratch;
+	struct fit_plan *plans[STAGE_COUNT]; /* NULL: no fits (yet) */
+	unsigned opened, writing, committed; /* bits by stage */
+	char *folders[STAGE_COUNT];          /* being written */
+	int64_t trial;                       /* the chosen one, once 01_hpo is committed */
+	json_t *params, *dropped;
+	int64_t best_trial; /* so far, while searching */
+	double best_score;
+	struct partial_trial *partials;
+	size_t partial_count;
+	uint64_t failed[STAGE_COUNT], stage_fits[STAGE_COUNT];
+	double stage_seconds[STAGE_COUNT];
+};
+int round_run_open(struct campaign *campaign, unsigned round, struct round_run **out, struct orch_err *err);
+int round_run_stages(struct round_run *run, struct orch_err *err); /* ORCH_ESTOPPED: resumable */
+void round_run_close(struct round_run *run); /* keeps finished stages in the work folder */
+
+#endif
