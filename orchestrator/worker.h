@@ -1,0 +1,44 @@
+/* worker: the process that executes tasks (`orch worker`), speaking task.h's lines on stdin and stdout. stderr is free text and is kept for error
+ * reports. It ends when stdin closes, on TERM, and with its whole process group when the orchestrator dies. Models live for one task: after
+ * each task everything is freed and given back to the system. */
+#ifndef ORCHESTRATOR_WORKER_H
+#define ORCHESTRATOR_WORKER_H
+
+#include <stdio.h>
+
+#include "orchestrator/study.h"
+#include "orchestrator/task.h"
+
+struct worker {
+	FILE *out; /* the protocol's stream; fd 1 itself points to stderr, so that a library's chatter cannot break a line */
+	struct spec *spec;
+	struct study *study;
+	unsigned round;
+};
+int worker_run(void); /* exit status */
+
+/* One fit task: a result line for each fit. A negative code ends the task with an error line. */
+int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err);
+/* One result line. failed: why, or NULL with score and metrics. Takes metrics and files. */
+void worker_send_result(struct worker *worker, json_int_t id, size_t variant, int fold, double score, json_t *take_metrics, json_t *take_files,
+                        const char *note, const char *failed);
+void worker_send(struct worker *worker, const json_t *line);
+/* True for a failure that a further attempt cannot mend (a built-in engine refusing its input). Marked "final" in the result. */
+
+/* The command engine: runs the user's program for one fit (external engines). prediction: malloc'd test_count x outputs or classes, or
+ * NULL when the program only gave a score. ORCH_EFIT with the program's last output. */
+struct command_fit {
+	const struct spec_model *model;
+	const json_t *params;
+	int fold;
+	int64_t trial;
+	const uint32_t *train, *test;
+	size_t train_count, test_count;
+	const char *const *features; /* that the fit may use */
+	size_t feature_count;
+	const char *scratch;         /* folder for its files; removed by us afterwards */
+	unsigned threads;
+};
+int command_fit_run(struct worker *worker, const struct command_fit *fit, double **prediction, double *score, struct orch_err *err);
+
+#endif

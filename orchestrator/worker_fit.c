@@ -1,0 +1,343 @@
+/* Fit tasks in a worker: jobs for the engine, scores of its answers, files of predictions and models. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engines/address.h"
+#include "orchestrator/worker.h"
+#include "storage/base/file.h"
+#include "storage/base/hash.h"
+#include "storage/base/json.h"
+#include "storage/base/process.h"
+
+struct fit_task {
+	struct worker *worker;
+	const json_t *line;
+	json_int_t id;
+	const struct engine *engine;
+	const struct spec_model *model;
+	size_t fold_count, variant_count;
+	int *folds;
+	struct engine_fold *rows;
+	struct engine_variant *variants;
+	uint32_t *left_out; /* backing of the variants' lists */
+	bool predictions, save_model;
+	const char *scratch;
+	/* of the job under way: where its folds and variants begin in the task */
+	size_t fold_offset, variant_offset;
+	size_t answers;
+};
+
+static int load_folds(struct fit_task *fit, struct orch_err *err)
+{
+	const json_t *folds = json_object_get(fit->line, "folds");
+
+	fit->fold_count = json_array_size(folds);
+	fit->folds = mem_must(fit->fold_count + 1, sizeof *fit->folds);
+	fit->rows = mem_must(fit->fold_count + 1, sizeof *fit->rows);
+	for (size_t i = 0; i < fit->fold_count; i++) {
+		uint32_t *train = NULL, *test = NULL;
+		int code;
+
+		fit->folds[i] = (int)json_integer_value(json_array_get(folds, i));
+		code = split_rows(fit->worker->study->split, fit->folds[i], &train, &fit->rows[i].train_count, &test, &fit->rows[i].test_count, err);
+		if (code)
+			return code;
+		fit->rows[i].train = train;
+		fit->rows[i].test = test;
+	}
+	return 0;
+}
+
+static size_t find_feature(const struct study *study, const char *name)
+{
+	for (size_t f = 0; f < study->feature_count; f++)
+		if (!strcmp(study->features[f]->name, name))
+			return f;
+	return SIZE_MAX;
+}
+
+static int compare_positions(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int load_variants(struct fit_task *fit, struct orch_err *err)
+{
+	const json_t *variants = json_object_get(fit->line, "variants");
+	const struct study *study = fit->worker->study;
+	size_t total = 0, i, j;
+	json_t *variant, *name;
+
+	fit->variant_count = json_array_size(variants);
+	fit->variants = mem_must(fit->variant_count + 1, sizeof *fit->variants);
+	json_array_foreach(variants, i, variant)
+		total += json_array_size(json_object_get(variant, "left_out"));
+	fit->left_out = mem_must(total + 1, sizeof *fit->left_out);
+	total = 0;
+	json_array_foreach(variants, i, variant) {
+		json_t *names = json_object_get(variant, "left_out");
+
+		fit->variants[i] = (struct engine_variant){.params = json_object_get(variant, "params"), .left_out = fit->left_out + total,
+		        .left_out_count = json_array_size(names)};
+		json_array_foreach(names, j, name) {
+			size_t position = find_feature(study, json_string_value(name) ? json_string_value(name) : "");
+
+			if (position == SIZE_MAX)
+				return orch_fail(err, ORCH_EFIT, "a task leaves out a feature that the round does not have");
+			fit->left_out[total++] = (uint32_t)position;
+		}
+		qsort((void *)fit->variants[i].left_out, fit->variants[i].left_out_count, sizeof(uint32_t), compare_positions);
+	}
+	return 0;
+}
+
+/* ---- files of a fit ---- */
+
+static char *file_stem(const struct fit_task *fit, size_t variant, int fold)
+{
+	const json_t *object = json_array_get(json_object_get(fit->line, "variants"), variant);
+	uint32_t attempt;
+
+	process_random(&attempt, sizeof attempt);
+	return text_format("%s.trial_%lld.fold_%d.%08x", json_get_text(fit->line, "stage", "fit"), (long long)json_get_int(object, "trial", 0), fold, attempt);
+}
+
+static int describe_file(const char *path, json_t *files, struct orch_err *err)
+{
+	char hex[HASH_HEX];
+	uint64_t size;
+	int code = hash_file(path, 0, hex, &size, err);
+
+	if (!code)
+		json_array_append_new(files, json_pack("{s:s, s:s, s:I}", "name", file_name(path), "sha256", hex, "bytes", (json_int_t)size));
+	return code;
+}
+
+/* Predictions as the engine gave them: columns "row" and "output_0" ... (outputs or class probabilities), a frame of storage/base/frame.h. */
+static int save_predictions(const struct fit_task *fit, const struct engine_fold *rows, const double *prediction, const char *stem, json_t *files,
+        struct orch_err *err)
+{
+	const struct study *study = fit->worker->study;
+	unsigned outputs = study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs;
+	char *name = text_format("%s.frame", stem), *path = file_join(fit->scratch, name), column[32];
+	double *row_numbers = mem_array(rows->test_count + 1, sizeof *row_numbers);
+	struct frame_writer *writer = NULL;
+	int code = row_numbers ? frame_writer_begin(path, rows->test_count, &writer, err) : orch_fail(err, ORCH_ENOMEM, "no memory for predictions");
+
+	if (!code) {
+		for (size_t i = 0; i < rows->test_count; i++)
+			row_numbers[i] = rows->test[i];
+		frame_writer_number(writer, "row", 0, row_numbers);
+		for (unsigned o = 0; o < outputs; o++) {
+			snprintf(column, sizeof column, "output_%u", o);
+			frame_writer_number(writer, column, 0, prediction + o * rows->test_count);
+		}
+		code = frame_writer_commit(&writer, err);
+	}
+	if (!code)
+		code = describe_file(path, files, err);
+	free(row_numbers);
+	free(name);
+	free(path);
+	return code;
+}
+
+static int save_model(const struct fit_task *fit, const struct engine_answer *answer, const char *stem, json_t *files, struct orch_err *err)
+{
+	char *name = text_format("%s.model.%s", stem, fit->engine->model_suffix), *path = file_join(fit->scratch, name);
+	int code = file_write_new(path, answer->model, answer->model_length, err);
+
+	if (!code)
+		code = describe_file(path, files, err);
+	free(name);
+	free(path);
+	return code;
+}
+
+static int save_files(const struct fit_task *fit, size_t variant, int fold, const struct engine_fold *rows, const struct engine_answer *answer,
+        json_t **out, struct orch_err *err)
+{
+	char *stem = file_stem(fit, variant, fold);
+	json_t *files = json_array();
+	int code = 0;
+
+	if (fit->predictions && rows->test_count && answer->prediction)
+		code = save_predictions(fit, rows, answer->prediction, stem, files, err);
+	if (!code && fit->save_model && answer->model)
+		code = save_model(fit, answer, stem, files, err);
+	free(stem);
+	if (code)
+		json_decref(files);
+	else
+		*out = files;
+	return code;
+}
+
+/* ---- answers ---- */
+
+static const char *first_not_finite(const struct fit_task *fit, const struct engine_fold *rows, const double *prediction)
+{
+	const struct study *study = fit->worker->study;
+	size_t count = rows->test_count * (study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs);
+
+	for (size_t i = 0; i < count; i++)
+		if (!isfinite(prediction[i]))
+			return "the model predicted a value that is not finite (NaN or infinity)";
+	return NULL;
+}
+
+static int score_answer(struct fit_task *fit, size_t variant, int fold, const struct engine_fold *rows, const struct engine_answer *answer, struct orch_err *err)
+{
+	struct worker *worker = fit->worker;
+	struct arena arena = {0};
+	struct metric_input in;
+	json_t *metrics = NULL, *files = NULL;
+	const char *bad = answer->prediction ? first_not_finite(fit, rows, answer->prediction) : "the engine gave no prediction";
+	double score = NAN;
+	int code = 0;
+
+	if (!rows->test_count) { /* the final model where nothing is held out */
+		bad = NULL;
+		metrics = json_object();
+	} else if (!bad) {
+		code = study_metric_input(worker->study, rows->test, rows->test_count, answer->prediction, &arena, &in, err);
+		if (!code) {
+			score = worker->study->metric->score(&in);
+			metrics = study_metrics(worker->study, &in);
+			if (!isfinite(score) && fold >= 0)
+				bad = "the metric is undefined on this fold (one class only, or a constant truth?)";
+		}
+	}
+	if (!code && !bad)
+		code = save_files(fit, variant, fold, rows, answer, &files, err);
+	if (code)
+		json_decref(metrics);
+	else
+		worker_send_result(worker, fit->id, variant, fold, score, metrics, files, answer->text, bad);
+	arena_release(&arena);
+	return code;
+}
+
+static int take_answer(void *context, const struct engine_answer *answer, struct orch_err *err)
+{
+	struct fit_task *fit = context;
+	size_t variant = fit->variant_offset + answer->variant, fold = fit->fold_offset + answer->fold;
+
+	fit->answers++;
+	if (answer->code) {
+		worker_send_result(fit->worker, fit->id, variant, fit->folds[fold], NAN, NULL, NULL, NULL,
+		        answer->text ? answer->text : "the engine gave no reason");
+		return 0;
+	}
+	return score_answer(fit, variant, fit->folds[fold], &fit->rows[fold], answer, err);
+}
+
+static int run_job(struct fit_task *fit, size_t fold_offset, size_t folds, size_t variant_offset, size_t variants, struct orch_err *err)
+{
+	const struct study *study = fit->worker->study;
+	struct engine_job job = {.data = &study->data, .folds = fit->rows + fold_offset, .fold_count = folds, .variants = fit->variants + variant_offset,
+	        .variant_count = variants, .seed = address_text(study->spec->seed, "model"), .threads = study->spec->resources.threads ? study->spec->resources.threads : 1,
+	        .attempt = (unsigned)json_get_int(fit->line, "attempt", 0), .want_model = fit->save_model, .answer = take_answer, .context = fit};
+	size_t before = fit->answers;
+	struct orch_err why = {0};
+	int code;
+
+	fit->fold_offset = fold_offset;
+	fit->variant_offset = variant_offset;
+	code = fit->engine->run(&job, &why);
+	if (code == ORCH_EFIT && fit->answers == before && folds * variants == 1) {
+		worker_send_result(fit->worker, fit->id, variant_offset, fit->folds[fold_offset], NAN, NULL, NULL, NULL, why.text);
+		return 0;
+	}
+	if (code)
+		return orch_fail(err, code, "%s", why.text);
+	if (fit->answers - before != folds * variants)
+		return orch_fail(err, ORCH_EFIT, "engine \"%s\" answered %zu of %zu fits", fit->engine->name, fit->answers - before, folds * variants);
+	return 0;
+}
+
+static int run_external(struct fit_task *fit, size_t variant, size_t fold, struct orch_err *err)
+{
+	const struct study *study = fit->worker->study;
+	const json_t *object = json_array_get(json_object_get(fit->line, "variants"), variant);
+	const struct engine_variant *v = &fit->variants[variant];
+	const char **names = mem_must(study->feature_count + 1, sizeof *names);
+	struct command_fit command = {.model = fit->model, .params = v->params, .fold = fit->folds[fold], .trial = json_get_int(object, "trial", -1),
+	        .train = fit->rows[fold].train, .test = fit->rows[fold].test, .train_count = fit->rows[fold].train_count,
+	        .test_count = fit->rows[fold].test_count, .features = names, .scratch = fit->scratch,
+	        .threads = study->spec->resources.threads ? study->spec->resources.threads : 1};
+	struct orch_err why = {0};
+	double *prediction = NULL, score = NAN;
+	size_t skip = 0;
+	int code;
+
+	for (size_t f = 0; f < study->feature_count; f++)
+		if (skip < v->left_out_count && v->left_out[skip] == f)
+			skip++;
+		else
+			names[command.feature_count++] = study->features[f]->name;
+	code = command_fit_run(fit->worker, &command, &prediction, &score, &why);
+	if (code == ORCH_EFIT) {
+		worker_send_result(fit->worker, fit->id, variant, command.fold, NAN, NULL, NULL, NULL, why.text);
+		code = 0;
+	} else if (code) {
+		orch_fail(err, code, "%s", why.text);
+	} else if (prediction) {
+		struct engine_answer answer = {.prediction = prediction};
+
+		code = score_answer(fit, variant, command.fold, &fit->rows[fold], &answer, err);
+	} else {
+		json_t *metrics = json_object();
+
+		json_object_set_new(metrics, study->metric->name, json_number_or_null(score));
+		worker_send_result(fit->worker, fit->id, variant, command.fold, score, metrics, NULL, NULL, NULL);
+	}
+	free(prediction);
+	free(names);
+	return code;
+}
+
+/* Shared: one job for all. Else every fit is a job of its own. */
+static int run_all(struct fit_task *fit, struct orch_err *err)
+{
+	int code = 0;
+
+	if (json_get_bool(fit->line, "shared", 0) && !fit->engine->external)
+		return run_job(fit, 0, fit->fold_count, 0, fit->variant_count, err);
+	for (size_t v = 0; v < fit->variant_count && !code; v++)
+		for (size_t f = 0; f < fit->fold_count && !code; f++)
+			code = fit->engine->external ? run_external(fit, v, f, err) : run_job(fit, f, 1, v, 1, err);
+	return code;
+}
+
+int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err)
+{
+	struct fit_task fit = {.worker = worker, .line = task, .id = json_get_int(task, "id", -1), .model = &worker->spec->models[json_get_int(task, "model", 0)],
+	        .predictions = json_get_bool(task, "predictions", 0), .save_model = json_get_bool(task, "save_model", 0),
+	        .scratch = json_get_text(task, "scratch", ".")};
+	int code;
+
+	fit.engine = engine_find(fit.model->engine);
+	if (fit.save_model && !fit.engine->model_suffix)
+		fit.save_model = false;
+	code = load_folds(&fit, err);
+	if (!code)
+		code = load_variants(&fit, err);
+	if (!code)
+		code = run_all(&fit, err);
+	for (size_t i = 0; i < fit.fold_count && fit.rows; i++) {
+		free((void *)fit.rows[i].train);
+		free((void *)fit.rows[i].test);
+	}
+	free(fit.rows);
+	free(fit.folds);
+	free(fit.variants);
+	free(fit.left_out);
+	return code;
+}
