@@ -63,6 +63,8 @@ void worker_send_result(struct worker *worker, json_int_t id, size_t variant, in
 
 	if (failed) {
 		json_object_set_new(line, "failed", safe_text(failed));
+		if (worker->failures_are_final)
+			json_object_set_new(line, "final", json_true());
 		json_decref(take_metrics);
 		json_decref(take_files);
 	} else {

@@ -14,6 +14,7 @@ struct worker {
 	struct spec *spec;
 	struct study *study;
 	unsigned round;
+	bool failures_are_final; /* a built-in engine that refused its input will refuse it again: no retry */
 };
 int worker_run(void); /* exit status */
 
@@ -23,7 +24,6 @@ int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err);
 void worker_send_result(struct worker *worker, json_int_t id, size_t variant, int fold, double score, json_t *take_metrics, json_t *take_files,
                         const char *note, const char *failed);
 void worker_send(struct worker *worker, const json_t *line);
-/* True for a failure that a further attempt cannot mend (a built-in engine refusing its input). Marked "final" in the result. */
 
 /* The command engine: runs the user's program for one fit (external engines). prediction: malloc'd test_count x outputs or classes, or
  * NULL when the program only gave a score. ORCH_EFIT with the program's last output. */

@@ -324,6 +324,7 @@ int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err)
 	int code;
 
 	fit.engine = engine_find(fit.model->engine);
+	worker->failures_are_final = !fit.engine->external && !fit.engine->needs_permission;
 	if (fit.save_model && !fit.engine->model_suffix)
 		fit.save_model = false;
 	code = load_folds(&fit, err);

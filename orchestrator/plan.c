@@ -1,0 +1,299 @@
+#include "orchestrator/plan.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/fit_plan.h"
+#include "orchestrator/search.h"
+#include "storage/base/process.h"
+
+#define ORCHESTRATOR_BYTES (48ull << 20) /* of the conductor itself */
+#define WORKER_BYTES (24ull << 20)       /* of a worker before it does anything */
+
+static uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t multiply_saturating(uint64_t a, uint64_t b)
+{
+	return b && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
+/* ---- rounds ---- */
+
+static size_t dropped_of(const struct spec_rfe *rfe, size_t units)
+{
+	size_t count = rfe->drop == SPEC_DROP_FRACTION ? (size_t)((double)units * rfe->drop_fraction) : rfe->drop_count;
+
+	return count ? count : 1;
+}
+
+/* Units of each round, when every round drops all it may; groups count as one unit. Returns the number of rounds. */
+static uint64_t count_rounds(const struct spec *spec, size_t units, size_t features, size_t *units_of, size_t capacity)
+{
+	uint64_t rounds = 0;
+	size_t least = spec->rfe.min_features ? spec->rfe.min_features : 1;
+
+	for (;;) {
+		size_t drop = dropped_of(&spec->rfe, units);
+
+		if (rounds < capacity)
+			units_of[rounds] = units;
+		rounds++;
+		if (!spec->rfe.enabled || !spec->lofo.enabled || rounds >= spec->rfe.max_rounds || units <= 1 || features <= least)
+			return rounds;
+		if (features - drop < least || drop > features)
+			drop = features - least;
+		if (drop >= units)
+			drop = units - 1;
+		units -= drop;
+		features -= drop;
+	}
+}
+
+/* ---- fits and tasks of one round ---- */
+
+struct round_count {
+	uint64_t fits, tasks, stage[8];
+};
+
+static struct round_count count_round(const struct engine *engine, const struct search *search, const struct spec *spec, unsigned folds, size_t units,
+        bool drops)
+{
+	bool share_folds = engine->shares & ENGINE_SHARE_FOLDS, share_left_out = engine->shares & ENGINE_SHARE_LEFT_OUT;
+	uint64_t fold_tasks = share_folds ? 1 : folds;
+	struct round_count count = {0};
+
+	count.stage[STAGE_HPO] = multiply_saturating(search_configurations(search), folds);
+	count.stage[STAGE_BASELINE] = folds + 1;
+	if (spec->lofo.enabled && units > 1)
+		count.stage[STAGE_LOFO] = multiply_saturating(units, folds);
+	if (drops)
+		count.stage[STAGE_DROPPED] = folds + 1;
+	for (unsigned s = 0; s < STAGE_COUNT; s++)
+		count.fits = add_saturating(count.fits, count.stage[s]);
+	count.tasks = add_saturating(multiply_saturating(search_groups(search), fold_tasks), fold_tasks + 1);
+	if (count.stage[STAGE_LOFO])
+		count.tasks = add_saturating(count.tasks, share_left_out ? fold_tasks : multiply_saturating(units, fold_tasks));
+	if (drops)
+		count.tasks = add_saturating(count.tasks, fold_tasks + 1);
+	return count;
+}
+
+static void count_all(const struct spec *spec, const struct study *study, const struct search *search, struct plan *plan)
+{
+	const struct engine *engine = engine_find(spec->models[0].engine);
+	size_t units_of[64] = {0};
+
+	plan->configurations = search_configurations(search);
+	plan->rounds = count_rounds(spec, study->unit_count, study->all_feature_count, units_of, 64);
+	for (uint64_t r = 0; r < plan->rounds; r++) {
+		struct round_count count = count_round(engine, search, spec, study->folds, units_of[r < 64 ? r : 63], r + 1 < plan->rounds);
+
+		plan->fits = add_saturating(plan->fits, count.fits);
+		plan->tasks = add_saturating(plan->tasks, count.tasks);
+		if (r < 64) {
+			plan->round_fits[r] = count.fits;
+			plan->round_tasks[r] = count.tasks;
+		}
+		if (r == 0)
+			memcpy(plan->fits_per_stage, count.stage, sizeof count.stage);
+		if (plan->fits == UINT64_MAX)
+			return;
+	}
+}
+
+/* ---- memory, disk, workers ---- */
+
+static uint64_t worker_memory(const struct spec *spec, const struct study *study, const struct search *search, struct orch_err *err)
+{
+	const struct engine *engine = engine_find(spec->models[0].engine);
+	struct engine_size size = {.rows = study->frame->rows, .features = study->all_feature_count, .outputs = study->outputs,
+	        .classes = study->classes, .folds = study->folds, .variants = study->unit_count};
+	uint64_t most = 0, total = search_configurations(search), step = total / 64 + 1;
+
+	for (size_t f = 0; f < study->all_feature_count; f++) {
+		const struct column *column = study->all_features[f];
+
+		size.columns += column->kind == COLUMN_CATEGORY && !column->ordered ? column->level_count : 1;
+	}
+	/* Memory grows with parameters: a sample of the search, its last configuration included. */
+	for (uint64_t trial = 0; engine->memory && trial < total; trial = trial + step < total || trial == total - 1 ? trial + step : total - 1) {
+		json_t *params = NULL;
+		uint64_t bytes;
+
+		if (search_params(search, trial, &params, err))
+			return 0;
+		bytes = engine->memory(&size, params);
+		most = bytes > most ? bytes : most;
+		json_decref(params);
+	}
+	/* targets and truth in every worker, folds, predictions of a task */
+	return most + WORKER_BYTES + study->frame->rows * (8ull * (study->outputs + study->target_count) + study->split->repeats) +
+	       study->frame->rows * 8ull * 4;
+}
+
+static void choose_workers(const struct spec *spec, struct plan *plan)
+{
+	unsigned cores = process_cores(), by_memory;
+	uint64_t usable = plan->memory_limit > ORCHESTRATOR_BYTES + plan->memory_shared ? plan->memory_limit - ORCHESTRATOR_BYTES - plan->memory_shared : 0;
+
+	plan->threads = spec->resources.threads ? spec->resources.threads : 1;
+	by_memory = plan->memory_worker ? (unsigned)(usable / plan->memory_worker > 4096 ? 4096 : usable / plan->memory_worker) : 4096;
+	if (spec->resources.workers) {
+		plan->workers = spec->resources.workers;
+		snprintf(plan->workers_reason, sizeof plan->workers_reason, "as the campaign says (resources.workers)");
+		return;
+	}
+	plan->workers = cores / plan->threads ? cores / plan->threads : 1;
+	snprintf(plan->workers_reason, sizeof plan->workers_reason, "one for every %u of %u usable cores", plan->threads, cores);
+	if (by_memory < plan->workers) {
+		plan->workers = by_memory ? by_memory : 1;
+		snprintf(plan->workers_reason, sizeof plan->workers_reason, "as many as fit into the memory limit");
+	}
+	if (plan->tasks < plan->workers) {
+		plan->workers = plan->tasks ? (unsigned)plan->tasks : 1;
+		snprintf(plan->workers_reason, sizeof plan->workers_reason, "no more than there are tasks");
+	}
+}
+
+/* What a round leaves: predictions twice (baseline, dropped) as Parquet and in scratch, tables of trials and importances, the bundle, the ledger. */
+static uint64_t disk_of(const struct spec *spec, const struct study *study, const struct plan *plan)
+{
+	uint64_t per_row = 8ull * (2 + 2 * study->target_count + study->classes) + 16, rows = (uint64_t)study->frame->rows * (study->split->repeats + 1);
+	uint64_t round = multiply_saturating(rows, per_row * 3) + multiply_saturating(plan->configurations, 64ull * (spec->hpo.axis_count + study->folds + 4)) +
+	                 (1ull << 20);
+
+	return add_saturating(multiply_saturating(plan->rounds, round), multiply_saturating(plan->fits, 600));
+}
+
+int plan_make(const struct spec *spec, const struct study *study, struct plan *out, struct orch_err *err)
+{
+	struct plan plan = {.seconds_low = NAN, .seconds_high = NAN};
+	struct search *search = NULL;
+	struct orch_err memory_err = {0};
+	int code = search_open(spec, 0, &search, err);
+
+	if (code)
+		return code;
+	count_all(spec, study, search, &plan);
+	plan.memory_worker = worker_memory(spec, study, search, &memory_err);
+	search_close(search);
+	if (memory_err.code)
+		return orch_fail(err, memory_err.code, "%s", memory_err.text);
+	plan.memory_shared = study->frame->map_length;
+	plan.memory_limit = spec->resources.memory ? spec->resources.memory : process_memory_available() / 10 * 8;
+	choose_workers(spec, &plan);
+	plan.memory_total = add_saturating(multiply_saturating(plan.workers, plan.memory_worker), ORCHESTRATOR_BYTES + plan.memory_shared);
+	plan.disk = disk_of(spec, study, &plan);
+	*out = plan;
+	return 0;
+}
+
+/* ---- limits ---- */
+
+static void over(struct text_buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void over(struct text_buf *out, const char *format, ...)
+{
+	va_list arguments;
+	char *text = NULL;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		orch_bug("out of memory");
+	va_end(arguments);
+	text_addf(out, "%s%s", out->length ? "\n" : "", text);
+	free(text);
+}
+
+int plan_check_limits(const struct plan *plan, const struct spec *spec, struct orch_err *err)
+{
+	struct text_buf text = {0};
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX];
+	int code = 0;
+
+	if (plan->configurations > (uint64_t)spec->limits.configurations)
+		over(&text, "the search has %s configurations, the limit is %s: thin out hpo.space, search at random (sampler: random, trials: N), or raise limits.configurations",
+		        text_count((int64_t)(plan->configurations > INT64_MAX ? INT64_MAX : plan->configurations), a), text_count(spec->limits.configurations, b));
+	if (plan->disk > spec->limits.disk)
+		over(&text, "it may need %s of disk, the limit is %s: fewer configurations, or raise limits.disk", text_bytes(plan->disk, a), text_bytes(spec->limits.disk, b));
+	if (plan->seconds_low > spec->limits.hours * 3600)
+		over(&text, "it will need at least %s, the limit is %g hours: fewer configurations or rounds (rfe.drop, rfe.max_rounds), or raise limits.hours",
+		        text_seconds(plan->seconds_low, a), spec->limits.hours);
+	if (plan->memory_total > plan->memory_limit)
+		over(&text, "it needs %s of memory with %u worker%s, the limit is %s: fewer workers (resources.workers), or raise resources.memory",
+		        text_bytes(plan->memory_total, a), plan->workers, plan->workers == 1 ? "" : "s", text_bytes(plan->memory_limit, b));
+	if (text.length)
+		code = orch_fail(err, ORCH_ELIMIT, "%s\n(--allow-large starts it all the same)", text.data);
+	text_buf_release(&text);
+	return code;
+}
+
+/* ---- for people and programs ---- */
+
+static const char *count_text(uint64_t count, char out[TEXT_NUMBER_MAX])
+{
+	if (count == UINT64_MAX) {
+		snprintf(out, TEXT_NUMBER_MAX, "more than 10^19");
+		return out;
+	}
+	return text_count((int64_t)(count > INT64_MAX ? INT64_MAX : count), out);
+}
+
+void plan_text(const struct plan *plan, const struct spec *spec, const struct study *study, struct text_buf *out)
+{
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX], c[TEXT_NUMBER_MAX];
+
+	text_addf(out, "data           %s rows, %zu features, %u folds%s\n", text_count((int64_t)study->frame->rows, a), study->all_feature_count,
+	        study->folds, study->holdout_rows ? "" : ", no holdout");
+	if (study->holdout_rows)
+		text_addf(out, "holdout        %s rows, read for reporting only\n", text_count((int64_t)study->holdout_rows, a));
+	text_addf(out, "model          %s, scored by %s (%s is better)\n", spec->models[0].engine, study->metric->name, study->metric->maximise ? "higher" : "lower");
+	text_addf(out, "search         %s configuration%s a round\n", count_text(plan->configurations, a), plan->configurations == 1 ? "" : "s");
+	text_addf(out, "rounds         %s%s\n", spec->rfe.enabled && spec->lofo.enabled ? "at most " : "", count_text(plan->rounds, a));
+	text_addf(out, "fits           %s in all, %s in round 0 (search %s", count_text(plan->fits, a), count_text(plan->round_fits[0], b),
+	        count_text(plan->fits_per_stage[STAGE_HPO], c));
+	text_addf(out, ", LOFO %s)\n", count_text(plan->fits_per_stage[STAGE_LOFO], a));
+	if (plan->tasks < plan->fits)
+		text_addf(out, "after sharing  %s tasks answer them (%.1f fits a task)\n", count_text(plan->tasks, a), (double)plan->fits / (double)plan->tasks);
+	text_addf(out, "workers        %u x %u thread%s: %s\n", plan->workers, plan->threads, plan->threads == 1 ? "" : "s", plan->workers_reason);
+	text_addf(out, "memory         %s (%s a worker), limit %s\n", text_bytes(plan->memory_total, a), text_bytes(plan->memory_worker, b), text_bytes(plan->memory_limit, c));
+	text_addf(out, "disk           at most %s\n", text_bytes(plan->disk, a));
+	if (isfinite(plan->seconds_low))
+		text_addf(out, "time           %s to %s, from fits measured just now\n", text_seconds(plan->seconds_low, a), text_seconds(plan->seconds_high, b));
+	else
+		text_add(out, "time           not known before the first fits\n");
+}
+
+static json_t *json_count(uint64_t count)
+{
+	return json_integer((json_int_t)(count > INT64_MAX ? INT64_MAX : count));
+}
+
+json_t *plan_json(const struct plan *plan, const struct spec *spec, const struct study *study)
+{
+	json_t *object = json_pack("{s:i, s:s, s:I, s:I, s:i, s:s}", "version", 1, "name", spec->name, "rows", (json_int_t)study->frame->rows, "features",
+	        (json_int_t)study->all_feature_count, "folds", (int)study->folds, "metric", study->metric->name);
+	json_t *stages = json_object();
+
+	for (unsigned s = 0; s < STAGE_COUNT; s++)
+		if (stage_table[s].has_fits)
+			json_object_set_new(stages, stage_table[s].name, json_count(plan->fits_per_stage[s]));
+	json_object_set_new(object, "configurations", json_count(plan->configurations));
+	json_object_set_new(object, "rounds", json_count(plan->rounds));
+	json_object_set_new(object, "fits", json_count(plan->fits));
+	json_object_set_new(object, "tasks", json_count(plan->tasks));
+	json_object_set_new(object, "fits_round_0", stages);
+	json_object_set_new(object, "workers", json_integer(plan->workers));
+	json_object_set_new(object, "threads", json_integer(plan->threads));
+	json_object_set_new(object, "workers_reason", json_string(plan->workers_reason));
+	json_object_set_new(object, "memory", json_pack("{s:o, s:o, s:o}", "total", json_count(plan->memory_total), "worker", json_count(plan->memory_worker),
+	        "limit", json_count(plan->memory_limit)));
+	json_object_set_new(object, "disk", json_count(plan->disk));
+	json_object_set_new(object, "seconds", isfinite(plan->seconds_low) ? json_pack("{s:f, s:f}", "low", plan->seconds_low, "high", plan->seconds_high) : json_null());
+	return object;
+}
