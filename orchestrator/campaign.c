@@ -1,0 +1,453 @@
+/* A campaign's life from its folder to its end; see campaign.h for states and invariants. */
+#include "orchestrator/campaign.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/campaign_drift.h"
+#include "orchestrator/display.h"
+#include "orchestrator/prepare.h"
+#include "orchestrator/probe.h"
+#include "orchestrator/round_run.h"
+#include "storage/base/file.h"
+#include "storage/base/json.h"
+#include "storage/base/process.h"
+#include "storage/provenance.h"
+#include "storage/round_dir.h"
+
+int campaign_event(struct campaign *campaign, const char *event, json_t *take_fields, struct orch_err *err)
+{
+	int code = event_log_add(campaign->progress, event, take_fields, err);
+
+	json_decref(take_fields);
+	return code;
+}
+
+char *campaign_round_path(const struct campaign *campaign, unsigned round)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "rounds/round_%03u", round);
+	return campaign_dir_path(campaign->dir, name);
+}
+
+static int open_logs(struct campaign *campaign, struct orch_err *err)
+{
+	char *path = campaign_dir_path(campaign->dir, "progress.jsonl");
+	int code = event_log_open(path, &campaign->progress, err);
+
+	free(path);
+	return code;
+}
+
+static int open_ledger(struct campaign *campaign, struct orch_err *err)
+{
+	char *path = campaign_dir_path(campaign->dir, "ledger.db");
+	int code = ledger_open(path, LEDGER_WRITE, campaign_dir_needs_rollback_journal(campaign->dir->path), &campaign->ledger, err);
+
+	free(path);
+	return code;
+}
+
+static int open_scheduler(struct campaign *campaign, struct orch_err *err)
+{
+	struct scheduler_options options = {.program = probe_program(), .workers = campaign->plan.workers, .threads = campaign->plan.threads,
+	        .retries = campaign->spec->resources.retries, .timeout_each = campaign->spec->resources.fit_timeout};
+	uint64_t spare = campaign->plan.memory_shared + (48ull << 20);
+
+	if (campaign->plan.memory_limit > spare)
+		options.memory_each = (campaign->plan.memory_limit - spare) / campaign->plan.workers;
+	return scheduler_open(&options, &campaign->scheduler, err);
+}
+
+/* ---- creating ---- */
+
+static char *folder_for(const struct spec *spec, const struct campaign_options *options)
+{
+	return options->dir ? file_absolute(options->dir) : file_join(spec->base, spec->name);
+}
+
+/* Path of the spec file as seen from the campaign folder, so that both can be moved together. */
+static char *relative_spec_path(const struct spec *spec, const char *folder)
+{
+	char *spec_path = file_absolute(spec->path), *parent = file_folder(folder), *spec_folder = file_folder(spec_path), *out;
+
+	out = strcmp(parent, spec_folder) ? mem_text(spec_path) : text_format("../%s", file_name(spec_path));
+	free(spec_path);
+	free(parent);
+	free(spec_folder);
+	return out;
+}
+
+static json_t *describe(const struct spec *spec, const struct prepared *data, const struct plan *plan, const char *folder, struct orch_err *err)
+{
+	json_t *provenance = NULL, *info;
+	char *diff = NULL, *spec_path = relative_spec_path(spec, folder);
+
+	if (provenance_describe(spec->path, &provenance, &diff, err)) {
+		free(spec_path);
+		return NULL;
+	}
+	info = json_pack("{s:i, s:s, s:o, s:s, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:i, s:i}, s:o}", "format", 1, "name", spec->name, "orch", drift_this_build(),
+	        "spec_path", spec_path, "data", "source_hash", data->source_hash, "frame_hash", data->frame_hash, "frame", data->frame, "folds_hash",
+	        data->folds_hash, "folds", data->folds, "run", "threads", (int)plan->threads, "workers_planned", (int)plan->workers, "provenance", provenance);
+	if (diff)
+		json_object_set_new(info, "diff", json_string_nocheck(diff));
+	free(diff);
+	free(spec_path);
+	return info;
+}
+
+static int publish_folder(struct campaign *campaign, const struct campaign_options *options, const struct prepared *data, struct orch_err *err)
+{
+	char *folder = folder_for(campaign->spec, options), *text = NULL, *warning = NULL;
+	struct campaign_contents contents = {.spec = campaign->spec->resolved};
+	int code = file_read(campaign->spec->path, 0, &text, &contents.spec_length, err);
+
+	if (!code && !(campaign->info = describe(campaign->spec, data, &campaign->plan, folder, err)))
+		code = ORCH_EIO;
+	if (!code) {
+		contents.spec_text = text;
+		contents.info = campaign->info;
+		code = campaign_dir_create(folder, &contents, &campaign->dir, &warning, err);
+	}
+	if (warning)
+		display_line(campaign->display, "warning: %s", warning);
+	free(warning);
+	free(text);
+	free(folder);
+	return code;
+}
+
+static void say_data(struct display *display, const struct study *study, const struct prepared *data)
+{
+	char rows[TEXT_NUMBER_MAX], seconds[TEXT_NUMBER_MAX];
+	json_t *note;
+	size_t i;
+
+	display_line(display, "data: %s rows, %zu features, %u folds%s (%s in %s)", text_count((int64_t)study->frame->rows, rows), study->all_feature_count,
+	        study->folds, study->holdout_rows ? " and a holdout" : "", data->frame_reused ? "prepared before, nothing read again" : "prepared",
+	        text_seconds(data->seconds, seconds));
+	json_array_foreach(data->notes, i, note)
+		display_line(display, "  note: %s", json_string_value(note));
+}
+
+static int check_not_there(const struct spec *spec, const struct campaign_options *options, struct orch_err *err)
+{
+	char *folder = folder_for(spec, options);
+	int code = 0;
+
+	if (file_exists(folder))
+		code = orch_fail(err, ORCH_EINPUT, "%s exists already; to go on with it: orch resume %s; to start another: orch start --dir OTHER", folder, folder);
+	free(folder);
+	return code;
+}
+
+int campaign_create(struct spec *spec, const struct campaign_options *options, struct display *display, struct campaign **out, struct orch_err *err)
+{
+	struct campaign *campaign = mem_must(1, sizeof *campaign);
+	struct prepared data = {0};
+	int code = check_not_there(spec, options, err);
+
+	campaign->spec = spec;
+	campaign->display = display;
+	campaign->started = process_clock();
+	campaign->started_wall = process_wall();
+	if (!code)
+		code = prepare_data(spec, probe_program(), &data, err);
+	if (!code)
+		code = study_open(spec, data.frame, data.folds, &campaign->study, err);
+	if (!code)
+		code = plan_make(spec, campaign->study, &campaign->plan, err);
+	if (!code) {
+		say_data(display, campaign->study, &data);
+		if (!options->allow_large)
+			code = plan_check_limits(&campaign->plan, spec, err); /* what can be counted, before anything is measured */
+	}
+	if (!code)
+		code = probe_time(spec, campaign->study, &data, &campaign->plan, err);
+	if (!code && !options->allow_large)
+		code = plan_check_limits(&campaign->plan, spec, err);
+	if (!code)
+		code = publish_folder(campaign, options, &data, err);
+	if (!code)
+		code = open_ledger(campaign, err);
+	if (!code)
+		code = open_logs(campaign, err);
+	if (!code)
+		code = open_scheduler(campaign, err);
+	if (!code)
+		code = campaign_event(campaign, "campaign_started", json_pack("{s:s, s:I}", "name", spec->name, "fits_planned",
+		        (json_int_t)(campaign->plan.fits > INT64_MAX ? INT64_MAX : campaign->plan.fits)), err);
+	prepared_release(&data);
+	if (code) {
+		campaign->spec = NULL; /* still the caller's */
+		campaign_close(campaign);
+	} else {
+		*out = campaign;
+	}
+	return code;
+}
+
+/* ---- opening again ---- */
+
+static int read_own(struct campaign *campaign, const char *name, json_t **out, struct orch_err *err)
+{
+	char *path = campaign_dir_path(campaign->dir, name);
+	int code = json_read_file(path, out, err);
+
+	if (code == ORCH_EMISSING)
+		err->code = ORCH_EDAMAGED;
+	free(path);
+	return code == ORCH_EMISSING ? ORCH_EDAMAGED : code;
+}
+
+static char *spec_file_of(const struct campaign *campaign)
+{
+	return file_join(campaign->dir->path, json_get_text(campaign->info, "spec_path", "campaign.yaml"));
+}
+
+static int open_spec(struct campaign *campaign, const struct campaign_options *options, struct orch_err *err)
+{
+	json_t *resolved = NULL;
+	char *path, *base;
+	int code = read_own(campaign, "campaign.json", &campaign->info, err);
+
+	if (!code)
+		code = read_own(campaign, "spec.json", &resolved, err);
+	if (code)
+		return code;
+	path = spec_file_of(campaign);
+	base = file_folder(path);
+	code = spec_from_resolved(resolved, path, base, &campaign->spec, err);
+	if (!code)
+		code = drift_check_spec(campaign, path, options->allow_drift, err);
+	if (!code)
+		code = drift_check_build(campaign, options->allow_drift, err);
+	json_decref(resolved);
+	free(path);
+	free(base);
+	return code;
+}
+
+/* A ledger that was left by a failed write, or whose pages do not hold, is copied row by row into a new one before it is used. */
+static int recover_ledger(struct campaign *campaign, struct orch_err *err)
+{
+	char *path = campaign_dir_path(campaign->dir, "ledger.db"), *suspect = campaign_dir_path(campaign->dir, "ledger.suspect");
+	bool rollback = campaign_dir_needs_rollback_journal(campaign->dir->path), missing = !file_exists(path);
+	struct orch_err why = {0};
+	uint64_t kept = 0, lost = 0;
+	int code = 0;
+
+	if (missing) {
+		text_add(&campaign->kept, "ledger.db was not there: a new one is made; fits of the round under way are done again\n");
+		code = ledger_create(path, rollback, &campaign->ledger, err);
+	} else if (file_exists(suspect) || ledger_open(path, LEDGER_WRITE, rollback, &campaign->ledger, &why) == ORCH_EDAMAGED) {
+		code = ledger_regenerate(path, rollback, &kept, &lost, err);
+		if (!code)
+			code = file_remove_tree(suspect, err);
+		text_addf(&campaign->kept, "ledger.db did not hold (%s): %llu rows kept, %llu done again\n", why.code ? why.text : "a write to it had failed",
+		        (unsigned long long)kept, (unsigned long long)lost);
+		if (!code)
+			code = ledger_open(path, LEDGER_WRITE, rollback, &campaign->ledger, err);
+	} else if (why.code) {
+		code = orch_fail(err, why.code, "%s", why.text);
+	}
+	free(path);
+	free(suspect);
+	return code;
+}
+
+static int set_aside(struct campaign *campaign, unsigned round, const char *path, const char *why, struct orch_err *err)
+{
+	char *to = NULL;
+	int code = ORCH_EBUSY;
+
+	for (unsigned n = 0; code == ORCH_EBUSY && n < 1000; n++) {
+		char name[64];
+
+		free(to);
+		snprintf(name, sizeof name, "rounds/.damaged_round_%03u_%u", round, n);
+		to = campaign_dir_path(campaign->dir, name);
+		code = file_exists(to) ? ORCH_EBUSY : file_publish(path, to, err);
+	}
+	if (!code)
+		text_addf(&campaign->kept, "round %u: done again, it was damaged (%s); what was there is in %s\n", round, why, to);
+	free(to);
+	return code;
+}
+
+struct known_round {
+	unsigned round;
+	char manifest_hash[65];
+	bool found;
+};
+
+static int note_round(void *context, const struct ledger_round *row, struct orch_err *err)
+{
+	struct known_round *known = context;
+
+	(void)err;
+	if (row->round == known->round) {
+		known->found = true;
+		memcpy(known->manifest_hash, row->manifest_hash, sizeof known->manifest_hash);
+	}
+	return 0;
+}
+
+/* Every published round against its manifest, and the ledger's rows against the folders: a row without its folder is damage; a folder
+ * without a row is a crash between rename and transaction, and is recorded by campaign_seal_round. */
+static int check_rounds(struct campaign *campaign, const struct campaign_options *options, struct orch_err *err)
+{
+	for (unsigned round = 0;; round++) {
+		char *path = campaign_round_path(campaign, round), hash[65];
+		struct known_round known = {.round = round};
+		struct orch_err why = {0};
+		int code = ledger_each_round(campaign->ledger, note_round, &known, err);
+		bool there = file_exists(path), named = known.found && known.manifest_hash[0];
+
+		if (!code && !there && !named) {
+			free(path);
+			return 0;
+		}
+		if (!code && !there)
+			orch_fail(&why, ORCH_EDAMAGED, "the ledger names it, its folder is not there");
+		else if (!code && !round_dir_verify(path, hash, &why) && named && strcmp(hash, known.manifest_hash))
+			orch_fail(&why, ORCH_EDAMAGED, "its manifest is not the one that the ledger names");
+		if (!code && why.code && options->redo_damaged)
+			code = there ? set_aside(campaign, round, path, why.text, err) : 0;
+		else if (!code && why.code)
+			code = orch_fail(err, ORCH_EDAMAGED, "round %u is damaged: %s\nnothing was changed. orch verify %s lists it all; orch resume --redo-damaged %s sets the "
+			        "damaged round aside and does it again", round, why.text, campaign->dir->path, campaign->dir->path);
+		else if (!code)
+			text_addf(&campaign->kept, "round %u: kept, all its files hold\n", round);
+		free(path);
+		if (code)
+			return code;
+		if (why.code)
+			return 0; /* from here on everything is done again; later rounds that hold are found when they are reached */
+	}
+}
+
+int campaign_open(const char *path, const struct campaign_options *options, struct display *display, struct campaign **out, struct orch_err *err)
+{
+	struct campaign *campaign = mem_must(1, sizeof *campaign);
+	struct prepared data = {0};
+	int code = campaign_dir_open(path, true, &campaign->dir, err);
+
+	campaign->display = display;
+	campaign->started = process_clock();
+	campaign->started_wall = process_wall();
+	if (!code)
+		code = open_spec(campaign, options, err);
+	if (!code)
+		code = prepare_data(campaign->spec, probe_program(), &data, err);
+	if (!code)
+		code = recover_ledger(campaign, err);
+	if (!code)
+		code = open_logs(campaign, err);
+	if (!code)
+		code = drift_check_data(campaign, &data, options->allow_drift, err);
+	if (!code)
+		code = check_rounds(campaign, options, err);
+	if (!code)
+		code = study_open(campaign->spec, data.frame, data.folds, &campaign->study, err);
+	if (!code)
+		code = plan_make(campaign->spec, campaign->study, &campaign->plan, err);
+	if (!code)
+		campaign->plan.threads = (unsigned)json_get_int(json_object_get(campaign->info, "run"), "threads", campaign->plan.threads);
+	if (!code)
+		code = open_scheduler(campaign, err);
+	if (!code)
+		code = campaign_event(campaign, "campaign_resumed", json_object(), err);
+	prepared_release(&data);
+	if (code)
+		campaign_close(campaign);
+	else
+		*out = campaign;
+	return code;
+}
+
+void campaign_close(struct campaign *campaign)
+{
+	if (!campaign)
+		return;
+	scheduler_close(campaign->scheduler);
+	if (campaign->ledger)
+		ledger_close(&campaign->ledger, NULL);
+	event_log_close(campaign->progress);
+	event_log_close(campaign->telemetry);
+	study_close(campaign->study);
+	spec_release(campaign->spec);
+	json_decref(campaign->info);
+	campaign_dir_close(campaign->dir);
+	text_buf_release(&campaign->kept);
+	free(campaign);
+}
+
+/* ---- running ---- */
+
+static int write_summary(struct campaign *campaign, unsigned rounds, bool done, struct orch_err *err)
+{
+	json_t *summary = NULL;
+	char *path = campaign_dir_path(campaign->dir, "summary.json"), *text = NULL;
+	int code = campaign_summary(campaign, rounds, done, &summary, err);
+
+	if (!code) {
+		text = json_text(summary, JSON_STYLE_PRETTY);
+		code = file_replace(path, text, strlen(text), err);
+	}
+	json_decref(summary);
+	free(text);
+	free(path);
+	return code;
+}
+
+static int run_rounds(struct campaign *campaign, struct orch_err *err)
+{
+	json_t *features = study_feature_names(campaign->study);
+	int code = 0;
+
+	for (unsigned round = 0; !code && features; round++) {
+		json_t *following = NULL;
+
+		code = campaign_round(campaign, round, features, err);
+		if (!code)
+			code = campaign_next_features(campaign, round, &following, err);
+		if (!code) {
+			campaign->rounds_done = round + 1;
+			code = write_summary(campaign, round + 1, following == NULL, err);
+		}
+		json_decref(features);
+		features = code ? NULL : following;
+		if (code)
+			json_decref(following);
+	}
+	return code;
+}
+
+/* A write that failed leaves a mark, so that the next opening does not append to what it left (see recover_ledger). */
+static void mark_suspect(struct campaign *campaign)
+{
+	char *path = campaign_dir_path(campaign->dir, "ledger.suspect");
+
+	if (!file_exists(path))
+		file_write_new(path, "", 0, NULL); /* best effort: the disk may be what failed */
+	free(path);
+}
+
+int campaign_run(struct campaign *campaign, struct orch_err *err)
+{
+	int code = run_rounds(campaign, err);
+	const char *state = code == 0 ? "done" : code == ORCH_ESTOPPED ? "interrupted" : "failed";
+	json_t *fields = json_object();
+
+	if (code == ORCH_EIO)
+		mark_suspect(campaign);
+	if (code && err)
+		json_object_set_new(fields, "text", json_string_nocheck(err->text));
+	campaign_event(campaign, code == 0 ? "campaign_done" : code == ORCH_ESTOPPED ? "campaign_stopped" : "campaign_failed", fields, NULL);
+	display_status_file(campaign->display, campaign, state);
+	return code;
+}
