@@ -359,6 +359,8 @@ int study_open(const struct spec *spec, const char *frame_path, const char *fold
 	int code;
 
 	study->spec = spec;
+	study->frame_path = mem_text(frame_path);
+	study->folds_path = mem_text(folds_path);
 	code = frame_open(frame_path, false, &study->frame, err);
 	if (!code)
 		code = dataset_frame_hash(frame_path, study->frame_hash, err);
@@ -395,6 +397,8 @@ void study_close(struct study *study)
 		return;
 	frame_close(study->frame);
 	split_release(study->split);
+	free(study->frame_path);
+	free(study->folds_path);
 	free(study->target_names);
 	free(study->target);
 	free(study->truth);

@@ -24,6 +24,7 @@ struct study {
 	const struct spec *spec;
 	struct frame *frame;
 	struct split *split;
+	char *frame_path, *folds_path;
 	char frame_hash[65], folds_hash[65];
 	enum engine_task task;
 	bool angle;

@@ -1,0 +1,96 @@
+/* summary.json: what came out, from the published rounds alone: it can be made again at any time. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/rfe/rfe.h"
+#include "orchestrator/campaign.h"
+#include "storage/base/file.h"
+#include "storage/base/json.h"
+
+static int read_round(const struct campaign *campaign, unsigned round, const char *name, json_t **out, struct orch_err *err)
+{
+	char *folder = campaign_round_path(campaign, round), *path = file_join(folder, name);
+	int code = json_read_file(path, out, err);
+
+	free(folder);
+	free(path);
+	return code;
+}
+
+/* {round, features, score, se, holdout}: score is the cross-validated mean of the campaign's metric, se = sd / sqrt(folds). */
+static int round_row(const struct campaign *campaign, unsigned round, json_t **out, struct orch_err *err)
+{
+	const char *metric = campaign->study->metric->name;
+	json_t *metrics = NULL, *features = NULL, *cv;
+	double sd;
+	int code = read_round(campaign, round, "03_baseline/metrics.json", &metrics, err);
+
+	if (!code)
+		code = read_round(campaign, round, "00_dataset/features.json", &features, err);
+	if (!code) {
+		cv = json_object_get(json_object_get(metrics, "cv"), metric);
+		sd = json_get_real(cv, "sd", NAN);
+		*out = json_pack("{s:i, s:I, s:o, s:o, s:O?}", "round", (int)round, "features", (json_int_t)json_array_size(features), "score",
+		        json_number_or_null(json_get_real(cv, "mean", NAN)), "se", json_number_or_null(sd / sqrt(campaign->study->folds)), "holdout",
+		        json_object_get(metrics, "holdout"));
+	}
+	json_decref(metrics);
+	json_decref(features);
+	return code;
+}
+
+static int chosen_row(const struct campaign *campaign, const json_t *rounds, json_t **out, struct orch_err *err)
+{
+	static const enum rfe_choose rules[] = {[SPEC_CHOOSE_BEST] = RFE_CHOOSE_BEST, [SPEC_CHOOSE_ONE_SE] = RFE_CHOOSE_ONE_SE, [SPEC_CHOOSE_TOLERANCE] = RFE_CHOOSE_TOLERANCE};
+	size_t count = json_array_size(rounds), i;
+	struct rfe_round *list = mem_must(count + 1, sizeof *list);
+	json_t *row, *features = NULL, *best = NULL, *metrics = NULL;
+	char reason[256] = "";
+	int chosen, code;
+
+	json_array_foreach(rounds, i, row)
+		list[i] = (struct rfe_round){.features = (size_t)json_get_int(row, "features", 0), .score = json_get_real(row, "score", NAN), .se = json_get_real(row, "se", NAN)};
+	chosen = rfe_choose_round(list, count, campaign->study->metric->maximise, rules[campaign->spec->rfe.choose], campaign->spec->rfe.tolerance, reason, sizeof reason);
+	free(list);
+	if (chosen < 0) {
+		*out = json_null();
+		return 0;
+	}
+	code = read_round(campaign, (unsigned)chosen, "00_dataset/features.json", &features, err);
+	if (!code)
+		code = read_round(campaign, (unsigned)chosen, "01_hpo/best.json", &best, err);
+	if (!code)
+		code = read_round(campaign, (unsigned)chosen, "03_baseline/metrics.json", &metrics, err);
+	if (!code)
+		*out = json_pack("{s:i, s:s, s:O, s:O?, s:O, s:O?}", "round", chosen, "reason", reason, "features", features, "params", json_object_get(best, "params"), "score",
+		        json_object_get(json_array_get(rounds, (size_t)chosen), "score"), "holdout", json_object_get(metrics, "holdout"));
+	json_decref(features);
+	json_decref(best);
+	json_decref(metrics);
+	return code;
+}
+
+int campaign_summary(const struct campaign *campaign, unsigned count, bool done, json_t **out, struct orch_err *err)
+{
+	json_t *rounds = json_array(), *chosen = NULL;
+	int code = 0;
+
+	for (unsigned round = 0; round < count && !code; round++) {
+		json_t *row = NULL;
+
+		code = round_row(campaign, round, &row, err);
+		if (!code)
+			json_array_append_new(rounds, row);
+	}
+	if (!code)
+		code = chosen_row(campaign, rounds, &chosen, err);
+	if (!code)
+		*out = json_pack("{s:i, s:s, s:s, s:b, s:s, s:b, s:O, s:o, s:{s:i, s:I, s:I, s:I, s:I}}", "version", 1, "name", campaign->spec->name, "metric",
+		        campaign->study->metric->name, "maximise", campaign->study->metric->maximise, "task", campaign->study->task == ENGINE_CLASSIFICATION ? "classification" :
+		        campaign->study->angle ? "angle" : "regression", "done", done, "rounds", rounds, "chosen", chosen, "totals", "rounds", (int)count, "trials",
+		        (json_int_t)(campaign->trials_done + campaign->trials_failed), "trials_failed", (json_int_t)campaign->trials_failed, "fits",
+		        (json_int_t)(campaign->fits_done + campaign->fits_failed), "fits_failed", (json_int_t)campaign->fits_failed);
+	json_decref(rounds);
+	return code;
+}
