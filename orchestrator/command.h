@@ -1,0 +1,60 @@
+/* command: the face of orch. One table; adding a command is a file cmd_NAME.c and a line in command_table.c.
+ * A command gets its own arguments (argv[0] is its name), prints results on stdout and messages on stderr, and returns the process's exit
+ * status (orch_exit_status of a code). Only main.c and cmd_*.c print or exit. */
+#ifndef ORCHESTRATOR_COMMAND_H
+#define ORCHESTRATOR_COMMAND_H
+
+#include <stdbool.h>
+
+#include "storage/base/err.h"
+
+struct command_option {
+	const char *name;  /* "--json"; short form after a comma: "--quiet,-q" */
+	const char *value; /* name of its value in the help ("DIR"), or NULL for a flag */
+	const char *help;
+};
+struct command {
+	const char *name, *arguments, *summary; /* "start", "FILE", one line */
+	const char *help;                       /* paragraphs after the usage line */
+	const struct command_option *options;   /* name NULL ends it; --help is understood everywhere */
+	int (*run)(int argc, char **argv);
+	bool hidden;
+};
+extern const struct command command_table[]; /* name NULL ends it */
+const struct command *command_find(const char *name);
+
+/* Parsed arguments of a command: options by name, the rest in order. */
+struct arguments {
+	const struct command *command;
+	const char *values[24]; /* by position in command->options; "" for a flag that is set; NULL when absent */
+	const char *rest[64];
+	int rest_count;
+	bool help;
+};
+/* 0, or ORCH_EINPUT with what is wrong ("unknown option --jsno; did you mean --json?"). */
+int arguments_parse(const struct command *command, int argc, char **argv, struct arguments *out, struct orch_err *err);
+const char *arguments_value(const struct arguments *arguments, const char *option); /* NULL when absent */
+bool arguments_flag(const struct arguments *arguments, const char *option);
+void command_print_help(const struct command *command); /* on stdout */
+
+/* Prints "orch NAME: TEXT" on stderr and returns the exit status for code. */
+int command_failed(const char *name, int code, const struct orch_err *err);
+/* For the usual beginning: parse, --help, errors. True: go on; false: return *status. */
+bool command_begin(const char *name, int argc, char **argv, struct arguments *out, int *status);
+/* The campaign a command is about: DIR given, or the only one here. malloc'd. */
+int command_campaign(const struct arguments *arguments, char **out, struct orch_err *err);
+
+int cmd_start(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_init(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_bundle(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
+int cmd_worker(int argc, char **argv);
+
+#endif
