@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "orchestrator/stage.h"
 #include "orchestrator/status.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
