@@ -42,18 +42,21 @@ static int round_row(const struct campaign *campaign, unsigned round, json_t **o
 
 static int chosen_row(const struct campaign *campaign, const json_t *rounds, json_t **out, struct orch_err *err)
 {
-	static const enum rfe_choose rules[] = {[SPEC_CHOOSE_BEST] = RFE_CHOOSE_BEST, [SPEC_CHOOSE_ONE_SE] = RFE_CHOOSE_ONE_SE, [SPEC_CHOOSE_TOLERANCE] = RFE_CHOOSE_TOLERANCE};
+	static const enum rfe_choose_kind rules[] = {[SPEC_CHOOSE_BEST] = RFE_CHOOSE_BEST, [SPEC_CHOOSE_ONE_SE] = RFE_CHOOSE_ONE_SE, [SPEC_CHOOSE_TOLERANCE] = RFE_CHOOSE_TOLERANCE};
 	size_t count = json_array_size(rounds), i;
 	struct rfe_round *list = mem_must(count + 1, sizeof *list);
+	struct text_buf reason = {0};
 	json_t *row, *features = NULL, *best = NULL, *metrics = NULL;
-	char reason[256] = "";
-	int chosen, code;
+	long chosen;
+	int code;
 
 	json_array_foreach(rounds, i, row)
-		list[i] = (struct rfe_round){.features = (size_t)json_get_int(row, "features", 0), .score = json_get_real(row, "score", NAN), .se = json_get_real(row, "se", NAN)};
-	chosen = rfe_choose_round(list, count, campaign->study->metric->maximise, rules[campaign->spec->rfe.choose], campaign->spec->rfe.tolerance, reason, sizeof reason);
+		list[i] = (struct rfe_round){.features = (size_t)json_get_int(row, "features", 0), .score = json_get_real(row, "score", NAN),
+		        .sd = json_get_real(row, "se", NAN) * sqrt(campaign->study->folds), .folds = campaign->study->folds};
+	chosen = rfe_choose(rules[campaign->spec->rfe.choose], campaign->spec->rfe.tolerance, campaign->study->metric, list, count, &reason);
 	free(list);
 	if (chosen < 0) {
+		text_buf_release(&reason);
 		*out = json_null();
 		return 0;
 	}
@@ -63,11 +66,12 @@ static int chosen_row(const struct campaign *campaign, const json_t *rounds, jso
 	if (!code)
 		code = read_round(campaign, (unsigned)chosen, "03_baseline/metrics.json", &metrics, err);
 	if (!code)
-		*out = json_pack("{s:i, s:s, s:O, s:O?, s:O, s:O?}", "round", chosen, "reason", reason, "features", features, "params", json_object_get(best, "params"), "score",
+		*out = json_pack("{s:i, s:s, s:O, s:O?, s:O, s:O?}", "round", (int)chosen, "reason", reason.data ? reason.data : "", "features", features, "params", json_object_get(best, "params"), "score",
 		        json_object_get(json_array_get(rounds, (size_t)chosen), "score"), "holdout", json_object_get(metrics, "holdout"));
 	json_decref(features);
 	json_decref(best);
 	json_decref(metrics);
+	text_buf_release(&reason);
 	return code;
 }
 
