@@ -1,0 +1,174 @@
+/* 01_hpo: trials.parquet, trials.csv, best.json. One walk over the ledger in order of trials; nothing is held but the trial at hand. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/search.h"
+#include "orchestrator/stage.h"
+#include "storage/base/file.h"
+#include "storage/base/json.h"
+#include "storage/table_file.h"
+
+struct writing {
+	const struct stage_context *context;
+	struct search *search;
+	struct table_file *table;
+	unsigned folds;
+	double *scores;
+	int64_t trial; /* at hand; -1: none */
+	int64_t best_trial;
+	double best_score;
+	uint64_t done, failed;
+};
+
+/* A parameter's column holds numbers when every value it can take is a number (or null, which is missing), else text. */
+static bool axis_is_number(const struct spec_axis *axis)
+{
+	if (axis->kind != SPEC_AXIS_CHOICE)
+		return true;
+	for (size_t i = 0; i < axis->choice_count; i++)
+		if (!json_is_number(axis->choices[i]) && !json_is_null(axis->choices[i]))
+			return false;
+	return true;
+}
+
+static void put_param(struct writing *writing, const struct spec_axis *axis, const json_t *value)
+{
+	char *text;
+
+	if (!value || json_is_null(value)) {
+		table_file_missing(writing->table);
+	} else if (axis_is_number(axis)) {
+		table_file_double(writing->table, json_number_value(value));
+	} else if (json_is_string(value)) {
+		table_file_text(writing->table, json_string_value(value));
+	} else {
+		text = json_text(value, JSON_STYLE_CANONICAL);
+		table_file_text(writing->table, text);
+		free(text);
+	}
+}
+
+static int end_trial(struct writing *writing, struct orch_err *err)
+{
+	const struct spec_hpo *hpo = &writing->context->study->spec->hpo;
+	const struct metric *metric = writing->context->study->metric;
+	json_t *params = NULL;
+	double mean, sd;
+	bool done;
+	int code;
+
+	if (writing->trial < 0)
+		return 0;
+	code = search_searched(writing->search, (uint64_t)writing->trial, &params, err);
+	if (code)
+		return code;
+	done = stage_mean_sd(writing->scores, writing->folds, &mean, &sd) == writing->folds;
+	table_file_int(writing->table, writing->trial);
+	for (size_t i = 0; i < hpo->axis_count; i++)
+		put_param(writing, &hpo->space[i], json_object_get(params, hpo->space[i].name));
+	table_file_double(writing->table, done ? mean : NAN);
+	table_file_double(writing->table, done ? sd : NAN);
+	for (unsigned f = 0; f < writing->folds; f++)
+		table_file_double(writing->table, writing->scores[f]);
+	table_file_text(writing->table, done ? "done" : "failed");
+	table_file_end_row(writing->table);
+	if (done && (writing->best_trial < 0 || metric_better(metric, mean, writing->best_score))) {
+		writing->best_trial = writing->trial;
+		writing->best_score = mean;
+	}
+	*(done ? &writing->done : &writing->failed) += 1;
+	json_decref(params);
+	return 0;
+}
+
+static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *err)
+{
+	struct writing *writing = data;
+	int code = 0;
+
+	if (fit->trial != writing->trial) {
+		code = end_trial(writing, err);
+		writing->trial = fit->trial;
+		for (unsigned f = 0; f < writing->folds; f++)
+			writing->scores[f] = NAN;
+	}
+	if (fit->fold >= 0 && (unsigned)fit->fold < writing->folds && fit->state == LEDGER_DONE)
+		writing->scores[fit->fold] = fit->score;
+	return code;
+}
+
+static int begin_table(struct writing *writing, struct orch_err *err)
+{
+	const struct spec_hpo *hpo = &writing->context->study->spec->hpo;
+	size_t count = 0, most = hpo->axis_count + writing->folds + 4;
+	struct table_column *columns = mem_must(most, sizeof *columns);
+	char (*names)[280] = mem_must(most, sizeof *names);
+	char *parquet = file_join(writing->context->folder, "trials.parquet"), *csv = file_join(writing->context->folder, "trials.csv");
+	int code;
+
+	columns[count++] = (struct table_column){"trial", TABLE_INT64};
+	for (size_t i = 0; i < hpo->axis_count; i++, count++) {
+		snprintf(names[count], sizeof *names, "param_%.250s", hpo->space[i].name);
+		columns[count] = (struct table_column){names[count], axis_is_number(&hpo->space[i]) ? TABLE_DOUBLE : TABLE_TEXT};
+	}
+	columns[count++] = (struct table_column){"mean", TABLE_DOUBLE};
+	columns[count++] = (struct table_column){"sd", TABLE_DOUBLE};
+	for (unsigned f = 0; f < writing->folds; f++, count++) {
+		snprintf(names[count], sizeof *names, "fold_%u", f);
+		columns[count] = (struct table_column){names[count], TABLE_DOUBLE};
+	}
+	columns[count++] = (struct table_column){"state", TABLE_TEXT};
+	code = table_file_begin(parquet, csv, columns, count, &writing->table, err);
+	free(parquet);
+	free(csv);
+	free(columns);
+	free(names);
+	return code;
+}
+
+static int write_best(const struct writing *writing, struct orch_err *err)
+{
+	json_t *params = NULL, *searched = NULL, *object;
+	int code = 0;
+
+	if (writing->best_trial >= 0) {
+		code = search_params(writing->search, (uint64_t)writing->best_trial, &params, err);
+		if (!code)
+			code = search_searched(writing->search, (uint64_t)writing->best_trial, &searched, err);
+	}
+	if (!code) {
+		object = json_pack("{s:I, s:o, s:s, s:o, s:o, s:I, s:I}", "trial", (json_int_t)writing->best_trial, "params", params ? params : json_null(), "metric",
+		        writing->context->study->metric->name, "score", json_number_or_null(writing->best_trial < 0 ? NAN : writing->best_score), "searched",
+		        searched ? searched : json_null(), "trials", (json_int_t)(writing->done + writing->failed), "failed", (json_int_t)writing->failed);
+		code = stage_write_json(writing->context, "best.json", object, err);
+		json_decref(object);
+	} else {
+		json_decref(params);
+		json_decref(searched);
+	}
+	return code;
+}
+
+int stage_hpo_write(const struct stage_context *context, struct orch_err *err)
+{
+	struct writing writing = {.context = context, .folds = context->study->folds, .trial = -1, .best_trial = -1};
+	int code = search_open(context->study->spec, context->round, &writing.search, err);
+
+	writing.scores = mem_must(writing.folds + 1, sizeof *writing.scores);
+	if (!code)
+		code = begin_table(&writing, err);
+	if (!code)
+		code = ledger_each_fit(context->ledger, context->round, stage_table[STAGE_HPO].name, take_fit, &writing, err);
+	if (!code)
+		code = end_trial(&writing, err);
+	if (writing.table && code)
+		table_file_abort(&writing.table);
+	else if (writing.table)
+		code = table_file_commit(&writing.table, err);
+	if (!code)
+		code = write_best(&writing, err);
+	search_close(writing.search);
+	free(writing.scores);
+	return code;
+}
