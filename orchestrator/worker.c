@@ -100,8 +100,12 @@ static int do_write(struct worker *worker, const json_t *task, struct orch_err *
 	        .campaign = json_get_text(task, "campaign", ""), .work = json_get_text(task, "work", ""), .folder = json_get_text(task, "folder", "")};
 	const char *name = json_get_text(task, "stage", "");
 	char *path = file_join(context.campaign, "ledger.db");
-	int code = ledger_open(path, LEDGER_READ, false, &context.ledger, err);
+	int code = file_remove_tree(context.folder, err); /* what an attempt before this one left */
 
+	if (!code)
+		code = file_make_folder(context.folder, err);
+	if (!code)
+		code = ledger_open(path, LEDGER_READ, false, &context.ledger, err);
 	free(path);
 	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
 		if (!strcmp(stage_table[s].name, name))

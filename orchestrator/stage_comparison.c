@@ -1,0 +1,53 @@
+/* 06_comparison: the round in one object: what was dropped and why, the scores before and after, whether the elimination stops here. */
+#include <math.h>
+
+#include "orchestrator/stage.h"
+#include "storage/base/json.h"
+
+/* {mean, sd} of the campaign's metric in metrics.json of a stage. */
+static json_t *score_of(const struct stage_context *context, const json_t *metrics)
+{
+	json_t *cv = json_object_get(json_object_get(metrics, "cv"), context->study->metric->name);
+
+	return cv ? json_pack("{s:O, s:O}", "mean", json_object_get(cv, "mean"), "sd", json_object_get(cv, "sd")) : json_null();
+}
+
+/* Mean of the paired differences, positive when the model without is better. */
+static double paired_gain(const struct stage_context *context, const json_t *before, const json_t *after)
+{
+	const char *name = context->study->metric->name;
+	json_t *with = json_object_get(json_object_get(json_object_get(before, "cv"), name), "folds");
+	json_t *without = json_object_get(json_object_get(json_object_get(after, "cv"), name), "folds");
+	double sum = 0;
+	size_t count = 0;
+
+	for (size_t f = 0; f < json_array_size(with) && f < json_array_size(without); f++)
+		if (json_is_number(json_array_get(with, f)) && json_is_number(json_array_get(without, f))) {
+			sum += metric_gain(context->study->metric, json_number_value(json_array_get(without, f)), json_number_value(json_array_get(with, f)));
+			count++;
+		}
+	return count ? sum / (double)count : NAN;
+}
+
+int stage_comparison_write(const struct stage_context *context, struct orch_err *err)
+{
+	json_t *drop = NULL, *before = NULL, *after = NULL, *object;
+	int code = stage_read_json(context, STAGE_LOFO, "drop.json", &drop, err);
+
+	if (!code)
+		code = stage_read_json(context, STAGE_BASELINE, "metrics.json", &before, err);
+	if (!code && json_array_size(json_object_get(drop, "dropped")))
+		code = stage_read_json(context, STAGE_DROPPED, "metrics.json", &after, err);
+	if (!code) {
+		object = json_pack("{s:i, s:I, s:O, s:O, s:O, s:s, s:o, s:o, s:o, s:O}", "round", (int)context->round, "features", (json_int_t)context->study->feature_count, "dropped",
+		        json_object_get(drop, "dropped"), "units", json_object_get(drop, "units"), "reason", json_object_get(drop, "reason"), "metric", context->study->metric->name,
+		        "before", score_of(context, before), "after", after ? score_of(context, after) : json_null(), "gain",
+		        after ? json_number_or_null(paired_gain(context, before, after)) : json_null(), "stop", json_object_get(drop, "stop"));
+		code = stage_write_json(context, "comparison.json", object, err);
+		json_decref(object);
+	}
+	json_decref(drop);
+	json_decref(before);
+	json_decref(after);
+	return code;
+}
