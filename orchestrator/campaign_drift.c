@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "generated/version.h"
+#include "version.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 
