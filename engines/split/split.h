@@ -2,7 +2,11 @@
  * number of workers and the platform do not matter.
  * The holdout is drawn first, then folds on the rest; both stratified when strata are given. Group: whole groups, greedily
  * balanced. Time: rows in order of `order` (ties: row number); K + 1 blocks; fold f trains on blocks 0..f (all of them, or the
- * last `window` rows), leaves `gap` rows out and tests on block f + 1; the holdout is the last rows. Column: fold numbers given.
+ * last `window` rows), leaves `gap` rows out and tests on block f + 1; the holdout is the last rows. Column: fold numbers given,
+ * k and repeats follow from them.
+ *
+ * How well balanced: each stratum, and all rows together, give every fold of kfold (and a drawn holdout) their share within one
+ * row. Groups are placed big ones first, each where it raises the imbalance of strata and rows least.
  * A split is immutable; free with split_release. */
 #ifndef ENGINES_SPLIT_SPLIT_H
 #define ENGINES_SPLIT_SPLIT_H
@@ -41,10 +45,12 @@ struct split {
 	uint8_t *fold;  /* repeats x rows: [r * rows + i] = fold, SPLIT_HOLDOUT or SPLIT_UNUSED; for time: block 0..k */
 	uint32_t *rank; /* time only: position in order among the rows that are no holdout; else NULL */
 };
-/* ORCH_EINPUT with the reason: more folds than rows, fewer groups than folds, a fold empty, ... */
+/* ORCH_EINPUT with the reason: more folds than rows, fewer groups than folds, a gap that leaves nothing to train on, repeats that
+ * would all be the same, ... k x repeats is at most SPLIT_MAX_FOLDS. */
 int split_build(const struct split_request *request, struct split **out, struct orch_err *err);
 void split_release(struct split *split);
-/* Fold index f in 0 .. k * repeats - 1 (repeat f / k, fold f % k); -1: train on all that is not holdout, test on the holdout.
+/* Fold index f in 0 .. k * repeats - 1 (repeat f / k, fold f % k); -1: train on all that is not holdout, test on the holdout. (Time:
+ * the window holds for -1 as for a fold, and gap when there is a holdout: the score is that of the same procedure.)
  * Rows ascending; *train and *test are malloc'd. */
 int split_rows(const struct split *split, int f, uint32_t **train, size_t *train_count, uint32_t **test, size_t *test_count,
                struct orch_err *err);
