@@ -1,0 +1,248 @@
+#include "reports/round_page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/csv_table.h"
+#include "reports/page.h"
+#include "storage/base/file.h"
+#include "storage/base/json.h"
+#include "storage/base/mem.h"
+
+#define TRIALS_SHOWN 1000 /* rows of the table of trials; all of them are in trials.csv */
+
+struct round_files {
+	json_t *dataset, *best, *metrics, *comparison;
+	struct csv_table lofo, trials;
+};
+
+static int read_json(const char *folder, const char *name, json_t **out, struct orch_err *err)
+{
+	char *path = file_join(folder, name);
+	int code = json_read_file(path, out, err);
+
+	free(path);
+	return code;
+}
+
+static int read_csv(const char *folder, const char *name, size_t limit, struct csv_table *out, struct orch_err *err)
+{
+	char *path = file_join(folder, name);
+	int code = csv_table_read(path, limit, out, err);
+
+	free(path);
+	return code;
+}
+
+static int read_files(const char *folder, struct round_files *files, struct orch_err *err)
+{
+	int code = read_json(folder, "00_dataset/dataset.json", &files->dataset, err);
+
+	if (!code)
+		code = read_json(folder, "01_hpo/best.json", &files->best, err);
+	if (!code)
+		code = read_json(folder, "03_baseline/metrics.json", &files->metrics, err);
+	if (!code)
+		code = read_json(folder, "06_comparison/comparison.json", &files->comparison, err);
+	if (!code)
+		code = read_csv(folder, "04_lofo/lofo.csv", 0, &files->lofo, err);
+	if (!code)
+		code = read_csv(folder, "01_hpo/trials.csv", TRIALS_SHOWN, &files->trials, err);
+	return code;
+}
+
+static void release_files(struct round_files *files)
+{
+	json_decref(files->dataset);
+	json_decref(files->best);
+	json_decref(files->metrics);
+	json_decref(files->comparison);
+	csv_table_release(&files->lofo);
+	csv_table_release(&files->trials);
+}
+
+/* ---- the answer ---- */
+
+static char *number_text(const json_t *value)
+{
+	return json_is_number(value) ? text_format("%.5g", json_number_value(value)) : mem_text("-");
+}
+
+static char *join(const json_t *names, size_t most)
+{
+	struct text_buf buf = {0};
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name) {
+		if (i == most) {
+			text_addf(&buf, " and %zu more", json_array_size(names) - most);
+			break;
+		}
+		text_addf(&buf, "%s%s", i ? ", " : "", json_string_value(name));
+	}
+	return text_take(&buf);
+}
+
+static void add_answer(struct text_buf *out, const struct round_files *files)
+{
+	const char *metric = json_get_text(files->metrics, "metric", "score");
+	json_t *cv = json_object_get(json_object_get(files->metrics, "cv"), metric), *holdout = json_object_get(files->metrics, "holdout");
+	json_t *gain = json_object_get(files->comparison, "gain"), *dropped = json_object_get(files->comparison, "dropped");
+	char *mean = number_text(json_object_get(cv, "mean")), *sd = number_text(json_object_get(cv, "sd")), *held = number_text(json_object_get(holdout, metric));
+	char *note = text_format("cross-validated, s.d. over folds %s", sd), *params = json_text(json_object_get(files->best, "searched"), JSON_STYLE_LINE);
+	char *what = json_array_size(dropped) ? join(dropped, 6) : mem_text("nothing"), *gained = number_text(gain);
+	char *gain_note = json_is_number(gain) ? text_format("%s without it: %s%s", metric, json_number_value(gain) > 0 ? "better by " : "changes by ", gained) : mem_text("");
+
+	page_figures_begin(out);
+	page_figure(out, metric, mean, note);
+	if (json_is_number(json_object_get(holdout, metric)))
+		page_figure(out, "on the holdout", held, "read for this report only");
+	page_figure(out, "best configuration", params, "");
+	page_figure(out, "dropped after this round", what, gain_note);
+	page_figures_end(out);
+	text_add(out, "<p class=\"sub\">");
+	text_add_html(out, json_get_text(files->comparison, "reason", ""));
+	text_add(out, "</p>\n");
+	free(mean);
+	free(sd);
+	free(held);
+	free(note);
+	free(params);
+	free(what);
+	free(gained);
+	free(gain_note);
+}
+
+/* ---- importance ---- */
+
+static double cell_number(const struct csv_table *table, size_t row, const char *column, double fallback)
+{
+	double value;
+
+	return text_to_double(csv_table_cell(table, row, column), &value) ? value : fallback;
+}
+
+/* A bar from zero to the mean with a whisker over the interval, as percentages of the widest extent. */
+static void add_bar(struct text_buf *out, double low, double mean, double high, double least, double most)
+{
+	double span = most > least ? most - least : 1, zero = (0 - least) / span * 100, at = (mean - least) / span * 100;
+
+	text_addf(out, "<td><span class=\"track\"><i class=\"%s\" style=\"left:%.2f%%;width:%.2f%%\"></i>", mean > 0 ? "" : "low", mean > 0 ? zero : at,
+	        mean > 0 ? at - zero : zero - at);
+	if (low <= high)
+		text_addf(out, "<u style=\"left:%.2f%%;width:%.2f%%\"></u>", (low - least) / span * 100, (high - low) / span * 100);
+	text_addf(out, "<s style=\"left:%.2f%%\"></s></span></td>", zero);
+}
+
+static void add_importance(struct text_buf *out, const struct csv_table *lofo)
+{
+	static const char *const headers[] = {"feature", "rank", "gain", "", "95 % low", "95 % high", "p (Holm)", "score without"};
+	double least = 0, most = 0;
+
+	page_section(out, "What each feature is worth", "gain in the score from having it, against the same folds without it; whiskers are 95 % Nadeau-Bengio intervals");
+	for (size_t r = 0; r < lofo->rows; r++) {
+		double low = cell_number(lofo, r, "ci_low", cell_number(lofo, r, "delta_mean", 0)), high = cell_number(lofo, r, "ci_high", cell_number(lofo, r, "delta_mean", 0));
+
+		least = low < least ? low : least;
+		most = high > most ? high : most;
+	}
+	page_table_begin(out, headers, 8, "01101111");
+	for (size_t r = 0; r < lofo->rows; r++) {
+		page_row_begin(out);
+		page_cell(out, csv_table_cell(lofo, r, "feature"), 0);
+		page_cell(out, csv_table_cell(lofo, r, "rank"), 1);
+		page_cell(out, csv_table_cell(lofo, r, "delta_mean"), 1);
+		add_bar(out, cell_number(lofo, r, "ci_low", 1), cell_number(lofo, r, "delta_mean", 0), cell_number(lofo, r, "ci_high", 0), least, most);
+		page_cell(out, csv_table_cell(lofo, r, "ci_low"), 1);
+		page_cell(out, csv_table_cell(lofo, r, "ci_high"), 1);
+		page_cell(out, csv_table_cell(lofo, r, "p_adjusted"), 1);
+		page_cell(out, csv_table_cell(lofo, r, "score_without"), 1);
+		page_row_end(out);
+	}
+	page_table_end(out);
+}
+
+/* ---- tables ---- */
+
+static void add_metrics(struct text_buf *out, const json_t *metrics)
+{
+	static const char *const headers[] = {"metric", "mean over folds", "s.d.", "holdout"};
+	json_t *holdout = json_object_get(metrics, "holdout"), *entry;
+	const char *name;
+
+	page_section(out, "Scores of the best configuration", "the cross-validated score is optimistic by selection; the holdout was seen by no search and no selection");
+	page_table_begin(out, headers, 4, "0111");
+	json_object_foreach(json_object_get(metrics, "cv"), name, entry) {
+		char mean[TEXT_NUMBER_MAX] = "", sd[TEXT_NUMBER_MAX] = "", held[TEXT_NUMBER_MAX] = "";
+
+		if (json_is_number(json_object_get(entry, "mean")))
+			text_number(json_number_value(json_object_get(entry, "mean")), mean);
+		if (json_is_number(json_object_get(entry, "sd")))
+			text_number(json_number_value(json_object_get(entry, "sd")), sd);
+		if (json_is_number(json_object_get(holdout, name)))
+			text_number(json_number_value(json_object_get(holdout, name)), held);
+		page_row_begin(out);
+		page_cell(out, name, 0);
+		page_cell(out, mean, 1);
+		page_cell(out, sd, 1);
+		page_cell(out, held, 1);
+		page_row_end(out);
+	}
+	page_table_end(out);
+}
+
+static void add_trials(struct text_buf *out, const struct csv_table *trials, json_int_t total)
+{
+	char *numeric, *note;
+
+	if (!trials->columns)
+		return;
+	note = (json_int_t)trials->rows < total ? text_format("the first %zu of %lld; all are in 01_hpo/trials.csv", trials->rows, (long long)total) : mem_text("");
+	numeric = mem_must(trials->columns + 1, 1);
+	for (size_t c = 0; c < trials->columns; c++) {
+		double value;
+
+		numeric[c] = '1';
+		for (size_t r = 0; r < trials->rows && numeric[c] == '1'; r++) {
+			const char *cell = trials->cells[(r + 1) * trials->columns + c];
+
+			numeric[c] = !cell[0] || text_to_double(cell, &value) ? '1' : '0';
+		}
+	}
+	page_section(out, "Trials", note);
+	page_table_begin(out, (const char *const *)trials->cells, trials->columns, numeric);
+	for (size_t r = 0; r < trials->rows; r++) {
+		page_row_begin(out);
+		for (size_t c = 0; c < trials->columns; c++)
+			page_cell(out, trials->cells[(r + 1) * trials->columns + c], numeric[c] == '1');
+		page_row_end(out);
+	}
+	page_table_end(out);
+	free(numeric);
+	free(note);
+}
+
+int round_page_write(const char *folder, unsigned round, const char *campaign, struct text_buf *out, struct orch_err *err)
+{
+	struct round_files files = {0};
+	char *title = text_format("%s, round %u", campaign, round), *subtitle;
+	int code = read_files(folder, &files, err);
+
+	if (!code) {
+		subtitle = text_format("%lld rows, %zu features, target %s", (long long)json_get_int(files.dataset, "rows", 0), json_array_size(json_object_get(files.dataset, "features")),
+		        json_get_text(json_array_get(json_object_get(files.dataset, "targets"), 0), "name", "?"));
+		page_begin(out, title, subtitle);
+		add_answer(out, &files);
+		if (files.lofo.rows)
+			add_importance(out, &files.lofo);
+		add_metrics(out, files.metrics);
+		add_trials(out, &files.trials, json_get_int(files.best, "trials", 0));
+		page_end(out);
+		free(subtitle);
+	}
+	release_files(&files);
+	free(title);
+	return code;
+}
