@@ -78,6 +78,7 @@ struct engine_size {
 	size_t rows, features, columns /* after one-hot */;
 	unsigned outputs, classes, folds;
 	size_t variants;
+	bool complete; /* no feature has missing values: some engines then need less */
 };
 struct engine {
 	const char *name, *version; /* the version is part of every fit's key: raise it when numbers change */

@@ -9,40 +9,36 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engines/address.h"
 #include "engines/model/engine.h"
 #include "storage/base/json.h"
 
 #define FAKE_MEGABYTE ((size_t)1 << 20)
 
 static const struct param_def fake_params[] = {
-	{.name = "x", .kind = PARAM_REAL, .fallback = "0", .low = 1, .high = 0, .help = "first knob; best at 0.3"},
-	{.name = "y", .kind = PARAM_REAL, .fallback = "0", .low = 1, .high = 0, .help = "second knob; best at 0.7"},
-	{.name = "behave",
-	 .kind = PARAM_CHOICE,
-	 .fallback = "\"ok\"",
-	 .low = 1,
-	 .high = 0,
-	 .choices = "ok fail crash abort hang leak hog nan inf garbage slow flaky",
-	 .help = "what goes wrong"},
-	{.name = "seconds", .kind = PARAM_REAL, .fallback = "1", .low = 0, .high = 1e6, .help = "how long `slow` sleeps"},
-	{.name = "megabytes",
-	 .kind = PARAM_REAL,
-	 .fallback = "0",
-	 .low = 0,
-	 .high = 1e6,
-	 .help = "memory that `leak` keeps and `hog` touches; 0 for `hog`: until killed"},
-	{.name = NULL},
+        {.name = "x", .kind = PARAM_REAL, .fallback = "0", .low = 1, .high = 0, .help = "first knob; best at 0.3"},
+        {.name = "y", .kind = PARAM_REAL, .fallback = "0", .low = 1, .high = 0, .help = "second knob; best at 0.7"},
+        {.name = "behave",
+                .kind = PARAM_CHOICE,
+                .fallback = "\"ok\"",
+                .low = 1,
+                .high = 0,
+                .choices = "ok fail crash abort hang leak hog nan inf garbage slow flaky",
+                .help = "what goes wrong"},
+        {.name = "seconds",
+                .kind = PARAM_REAL,
+                .fallback = "1",
+                .low = 0,
+                .high = 1e6,
+                .help = "how long `slow` sleeps"},
+        {.name = "megabytes",
+                .kind = PARAM_REAL,
+                .fallback = "0",
+                .low = 0,
+                .high = 1e6,
+                .help = "memory that `leak` keeps and `hog` touches; 0 for `hog`: until killed"},
+        {.name = NULL},
 };
-
-/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014) chained over the address. */
-static uint64_t fake_hash(uint64_t key, uint64_t value)
-{
-	uint64_t z = key + 0x9e3779b97f4a7c15u * (value + 1);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 /* In (0, 1), never an end. */
 static double fake_unit(uint64_t hash)
@@ -68,7 +64,7 @@ double fake_error_size(double x, double y, const uint32_t *kept_ids, size_t coun
 
 double fake_noise(uint64_t seed, uint32_t row, unsigned output)
 {
-	uint64_t hash = fake_hash(fake_hash(fake_hash(0x66616b65, seed), row), output);
+	uint64_t hash = address_hash(address_hash(address_text(seed, "fake noise"), row), output);
 	double size = 0.9 + 0.2 * fake_unit(hash);
 
 	return hash & 1 ? size : -size;
@@ -99,8 +95,8 @@ static int fake_fit_keep(struct fake_fit *fit)
 		else
 			fit->kept[fit->kept_count++] = data->feature_ids[f];
 	}
-	fit->error = fake_error_size(json_get_real(variant->params, "x", 0), json_get_real(variant->params, "y", 0), fit->kept,
-	                             fit->kept_count);
+	fit->error = fake_error_size(json_get_real(variant->params, "x", 0), json_get_real(variant->params, "y", 0),
+	        fit->kept, fit->kept_count);
 	return 0;
 }
 
@@ -137,7 +133,7 @@ static const char *fake_hog(struct fake_fit *fit, double megabytes)
 static void fake_garbage(void)
 {
 	static const char rubbish[] = "Epoch 1/10 \xff\xfe\x80 loss=nan\r\n\0{\"type\":\"result\",\"score\":NaN}\n"
-				      "{\"type\":\"result\",\"task\":987654321,\"score\":0.0}\n[[[[{\"type\":";
+	                              "{\"type\":\"result\",\"task\":987654321,\"score\":0.0}\n[[[[{\"type\":";
 	size_t done = 0;
 
 	while (done < sizeof(rubbish) - 1) {
@@ -188,7 +184,7 @@ static void fake_regress(const struct fake_fit *fit, double *prediction)
 			uint32_t row = fold->test[i];
 
 			prediction[o * fold->test_count + i] =
-				data->target[o * data->rows + row] + fit->error * fake_noise(fit->job->seed, row, o);
+			        data->target[o * data->rows + row] + fit->error * fake_noise(fit->job->seed, row, o);
 		}
 }
 
@@ -198,7 +194,7 @@ static void fake_classify(const struct fake_fit *fit, double *prediction)
 	const struct engine_fold *fold = &fit->job->folds[fit->fold];
 
 	for (size_t i = 0; i < fold->test_count; i++) {
-		uint64_t hash = fake_hash(fake_hash(0x66616b66, fit->job->seed), fold->test[i]);
+		uint64_t hash = address_hash(address_text(fit->job->seed, "fake class"), fold->test[i]);
 		double right = pow(fake_unit(hash), fit->error);
 		unsigned truth = (unsigned)data->target[fold->test[i]];
 
@@ -216,7 +212,8 @@ static void fake_squares(const struct fake_fit *fit, const double *prediction, d
 	for (unsigned o = 0; o < data->outputs; o++) {
 		sse[o] = 0;
 		for (size_t i = 0; i < fold->test_count; i++) {
-			double off = prediction[o * fold->test_count + i] - data->target[o * data->rows + fold->test[i]];
+			double off =
+			        prediction[o * fold->test_count + i] - data->target[o * data->rows + fold->test[i]];
 
 			sse[o] += (data->weight ? data->weight[fold->test[i]] : 1) * off * off;
 		}
@@ -259,13 +256,13 @@ static int fake_answer(const struct fake_fit *fit, const char *behave, struct or
 	if (scores_only)
 		fake_squares(fit, prediction, sse);
 	code = job->answer(job->context,
-	                   &(struct engine_answer){.fold = fit->fold,
-	                                           .variant = fit->variant,
-	                                           .prediction = scores_only ? NULL : prediction,
-	                                           .sse = scores_only ? sse : NULL,
-	                                           .model = model,
-	                                           .model_length = model ? strlen(model) : 0},
-	                   err);
+	        &(struct engine_answer){.fold = fit->fold,
+	                .variant = fit->variant,
+	                .prediction = scores_only ? NULL : prediction,
+	                .sse = scores_only ? sse : NULL,
+	                .model = model,
+	                .model_length = model ? strlen(model) : 0},
+	        err);
 out:
 	free(prediction);
 	free(sse);
@@ -320,17 +317,17 @@ static double fake_cost(const struct engine_size *size, const json_t *params)
 }
 
 const struct engine engine_fake = {
-	.name = "fake",
-	.version = "1",
-	.help = "for tests and fault drills: known answers, failures on demand",
-	.params = fake_params,
-	.tasks = ENGINE_REGRESSION | ENGINE_CLASSIFICATION,
-	.many_outputs = true,
-	.keeps_missing = true,
-	.weights = true,
-	.needs_permission = true,
-	.model_suffix = "json",
-	.memory = fake_memory,
-	.cost = fake_cost,
-	.run = fake_run,
+        .name = "fake",
+        .version = "1",
+        .help = "for tests and fault drills: known answers, failures on demand",
+        .params = fake_params,
+        .tasks = ENGINE_REGRESSION | ENGINE_CLASSIFICATION,
+        .many_outputs = true,
+        .keeps_missing = true,
+        .weights = true,
+        .needs_permission = true,
+        .model_suffix = "json",
+        .memory = fake_memory,
+        .cost = fake_cost,
+        .run = fake_run,
 };

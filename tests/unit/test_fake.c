@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <jansson.h>
@@ -39,7 +40,8 @@ static int keep_answer(void *context, const struct engine_answer *answer, struct
 	seen->answers++;
 	seen->code = answer->code;
 	snprintf(seen->text, sizeof(seen->text), "%s", answer->text ? answer->text : "");
-	snprintf(seen->model, sizeof(seen->model), "%.*s", (int)answer->model_length, answer->model ? (const char *)answer->model : "");
+	snprintf(seen->model, sizeof(seen->model), "%.*s", (int)answer->model_length,
+	        answer->model ? (const char *)answer->model : "");
 	if (answer->prediction)
 		memcpy(seen->prediction, answer->prediction, sizeof(double) * ROWS);
 	if (answer->sse)
@@ -69,25 +71,25 @@ static void problem_make(struct problem *p, enum engine_task task, const char *p
 	for (uint32_t f = 0; f < FEATURES; f++)
 		p->ids[f] = f;
 	p->data = (struct engine_data){.rows = ROWS,
-	                               .feature_count = FEATURES,
-	                               .feature_ids = p->ids,
-	                               .task = task,
-	                               .outputs = 1,
-	                               .classes = task == ENGINE_CLASSIFICATION ? 2 : 0,
-	                               .target = p->target,
-	                               .weight = p->weight};
+	        .feature_count = FEATURES,
+	        .feature_ids = p->ids,
+	        .task = task,
+	        .outputs = 1,
+	        .classes = task == ENGINE_CLASSIFICATION ? 2 : 0,
+	        .target = p->target,
+	        .weight = p->weight};
 	p->fold = (struct engine_fold){.train = p->rows, .test = p->rows, .train_count = ROWS, .test_count = ROWS};
 	p->variant = (struct engine_variant){.params = json_loads(params, 0, NULL), .left_out = p->left_out};
 	assert_non_null(p->variant.params);
 	p->job = (struct engine_job){.data = &p->data,
-	                             .folds = &p->fold,
-	                             .fold_count = 1,
-	                             .variants = &p->variant,
-	                             .variant_count = 1,
-	                             .seed = 7,
-	                             .threads = 1,
-	                             .answer = keep_answer,
-	                             .context = &p->seen};
+	        .folds = &p->fold,
+	        .fold_count = 1,
+	        .variants = &p->variant,
+	        .variant_count = 1,
+	        .seed = 7,
+	        .threads = 1,
+	        .answer = keep_answer,
+	        .context = &p->seen};
 }
 
 static void problem_release(struct problem *p)
@@ -300,7 +302,8 @@ static size_t status_kib(const char *name)
 }
 
 /* Runs the job in a child, whose stdout is read into out; returns its wait status. 0: ok; 1: an EFIT answer. */
-static int in_child(const char *params, unsigned attempt, size_t more_memory, unsigned kill_after, char *out, size_t size)
+static int in_child(
+        const char *params, unsigned attempt, size_t more_memory, unsigned kill_after, char *out, size_t size)
 {
 	struct problem p;
 	int pipes[2], status;
@@ -417,22 +420,22 @@ static void fake__slow_takes_its_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fake__error_is_the_documented_size),
-		cmocka_unit_test(fake__lofo_has_a_known_order),
-		cmocka_unit_test(fake__best_where_documented),
-		cmocka_unit_test(fake__dropped_equals_left_out),
-		cmocka_unit_test(fake__classes_are_probabilities),
-		cmocka_unit_test(fake__scores_only_is_the_weighted_square),
-		cmocka_unit_test(fake__model_names_what_it_used),
-		cmocka_unit_test(fake__fail_says_why),
-		cmocka_unit_test(fake__not_finite_on_demand),
-		cmocka_unit_test(fake__stops_when_told),
-		cmocka_unit_test(fake__dies_on_demand),
-		cmocka_unit_test(fake__flaky_only_crashes_first),
-		cmocka_unit_test(fake__garbage_reaches_stdout),
-		cmocka_unit_test(fake__hog_ends_without_memory),
-		cmocka_unit_test(fake__leak_keeps_memory),
-		cmocka_unit_test(fake__slow_takes_its_time),
+	        cmocka_unit_test(fake__error_is_the_documented_size),
+	        cmocka_unit_test(fake__lofo_has_a_known_order),
+	        cmocka_unit_test(fake__best_where_documented),
+	        cmocka_unit_test(fake__dropped_equals_left_out),
+	        cmocka_unit_test(fake__classes_are_probabilities),
+	        cmocka_unit_test(fake__scores_only_is_the_weighted_square),
+	        cmocka_unit_test(fake__model_names_what_it_used),
+	        cmocka_unit_test(fake__fail_says_why),
+	        cmocka_unit_test(fake__not_finite_on_demand),
+	        cmocka_unit_test(fake__stops_when_told),
+	        cmocka_unit_test(fake__dies_on_demand),
+	        cmocka_unit_test(fake__flaky_only_crashes_first),
+	        cmocka_unit_test(fake__garbage_reaches_stdout),
+	        cmocka_unit_test(fake__hog_ends_without_memory),
+	        cmocka_unit_test(fake__leak_keeps_memory),
+	        cmocka_unit_test(fake__slow_takes_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,308 @@
+/* See xgboost_adapter.h. Nothing else includes <xgboost/c_api.h>. */
+#include "engines/model/xgboost_adapter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xgboost/c_api.h>
+
+#include "storage/base/mem.h"
+
+#define XGBOOST_FLOAT 1 /* xgboost::DataType::kFloat32 */
+
+struct xgboost_matrix {
+	DMatrixHandle handle;
+	size_t rows, columns;
+};
+struct xgboost_model {
+	BoosterHandle handle;
+};
+
+/* The library's text is "[12:34:56] ./src/file.cc:12: what\nStack trace:\n...": a clock and addresses must not get into
+ * a result, and the user needs no more than what. */
+static int xgboost_fail(struct orch_err *err, const char *doing)
+{
+	const char *text = XGBGetLastError();
+	const char *trace = strstr(text, "\nStack trace");
+	const char *end = trace ? trace : text + strlen(text);
+	const char *place = strstr(text, ": ");
+	size_t length;
+
+	if (text[0] == '[' && place && place < end)
+		text = place + 2;
+	length = (size_t)(end - text);
+	while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
+		length--;
+	if (strstr(text, "bad_alloc"))
+		return orch_fail(err, ORCH_ENOMEM, "XGBoost, %s: out of memory", doing);
+	return orch_fail(err, ORCH_EFIT, "XGBoost, %s: %.*s", doing, (int)(length < 1500 ? length : 1500), text);
+}
+
+/* Verbosity belongs to the thread. */
+static int xgboost_quiet(struct orch_err *err)
+{
+	return XGBSetGlobalConfig("{\"verbosity\": 0}") == 0 ? 0 : xgboost_fail(err, "setting up");
+}
+
+/* A block of cells as the library reads it: column-major, so the stride along a row is the block's height. */
+static void xgboost_array(const float *cells, size_t rows, size_t columns, char out[200])
+{
+	snprintf(out, 200,
+	        "{\"data\":[%zu,true],\"shape\":[%zu,%zu],\"strides\":[4,%zu],\"typestr\":\"<f4\",\"version\":3}",
+	        (size_t)cells, rows, columns, 4 * rows);
+}
+
+/* The library pulls the rows in blocks, several times over. */
+struct xgboost_feed {
+	const struct xgboost_source *source;
+	DMatrixHandle proxy;
+	const char **types;
+	float *cells;
+	size_t next;
+	bool failed; /* a call inside the callback failed: its text is the one to report */
+};
+
+static void xgboost_feed_reset(DataIterHandle handle)
+{
+	((struct xgboost_feed *)handle)->next = 0;
+}
+
+static int xgboost_feed_block(struct xgboost_feed *feed, size_t first, size_t count)
+{
+	const struct xgboost_source *source = feed->source;
+	char array[200];
+
+	source->gather(source->context, first, count, feed->cells);
+	xgboost_array(feed->cells, count, source->columns, array);
+	if (XGProxyDMatrixSetDataDense(feed->proxy, array) != 0)
+		return -1;
+	if (XGDMatrixSetStrFeatureInfo(feed->proxy, "feature_type", feed->types, source->columns) != 0)
+		return -1;
+	if (XGDMatrixSetDenseInfo(feed->proxy, "label", source->label + first, count, XGBOOST_FLOAT) != 0)
+		return -1;
+	if (source->weight &&
+	        XGDMatrixSetDenseInfo(feed->proxy, "weight", source->weight + first, count, XGBOOST_FLOAT) != 0)
+		return -1;
+	return 0;
+}
+
+/* 1: a block was set; 0: no more. */
+static int xgboost_feed_next(DataIterHandle handle)
+{
+	struct xgboost_feed *feed = handle;
+	size_t left = feed->source->rows - feed->next, count = left < XGBOOST_BLOCK ? left : XGBOOST_BLOCK;
+
+	if (count == 0 || feed->failed)
+		return 0;
+	if (xgboost_feed_block(feed, feed->next, count) != 0) {
+		feed->failed = true;
+		return 0;
+	}
+	feed->next += count;
+	return 1;
+}
+
+int xgboost_matrix_create(const struct xgboost_source *source, unsigned max_bin, unsigned threads,
+        struct xgboost_matrix **out, struct orch_err *err)
+{
+	struct xgboost_feed feed = {.source = source};
+	struct xgboost_matrix *matrix = mem_array(1, sizeof(*matrix));
+	size_t block = source->rows < XGBOOST_BLOCK ? source->rows : XGBOOST_BLOCK;
+	char config[100];
+	int code = 0;
+
+	feed.cells = mem_array(block * source->columns, sizeof(*feed.cells));
+	feed.types = mem_array(source->columns, sizeof(*feed.types));
+	if (!matrix || !feed.cells || !feed.types) {
+		code = orch_fail(err, ORCH_ENOMEM, "no memory for a block of %zu x %zu cells", block, source->columns);
+		goto out;
+	}
+	for (size_t c = 0; c < source->columns; c++)
+		feed.types[c] = source->category[c] ? "c" : "q";
+	matrix->rows = source->rows;
+	matrix->columns = source->columns;
+	snprintf(config, sizeof(config), "{\"missing\": NaN, \"max_bin\": %u, \"nthread\": %u}", max_bin, threads);
+	if ((code = xgboost_quiet(err)) != 0)
+		goto out;
+	if (XGProxyDMatrixCreate(&feed.proxy) != 0 ||
+	        XGQuantileDMatrixCreateFromCallback(
+	                &feed, feed.proxy, NULL, xgboost_feed_reset, xgboost_feed_next, config, &matrix->handle) != 0 ||
+	        feed.failed) {
+		code = xgboost_fail(err, "reading the rows");
+		goto out;
+	}
+	*out = matrix;
+	matrix = NULL;
+out:
+	if (feed.proxy)
+		XGDMatrixFree(feed.proxy);
+	xgboost_matrix_release(matrix);
+	free(feed.cells);
+	free(feed.types);
+	return code;
+}
+
+int xgboost_matrix_label(struct xgboost_matrix *matrix, const float *label, struct orch_err *err)
+{
+	if (XGDMatrixSetDenseInfo(matrix->handle, "label", label, matrix->rows, XGBOOST_FLOAT) != 0)
+		return xgboost_fail(err, "setting the target");
+	return 0;
+}
+
+int xgboost_matrix_column_weights(struct xgboost_matrix *matrix, const float *weight, struct orch_err *err)
+{
+	if (XGDMatrixSetDenseInfo(matrix->handle, "feature_weights", weight, matrix->columns, XGBOOST_FLOAT) != 0)
+		return xgboost_fail(err, "weighting the columns");
+	return 0;
+}
+
+void xgboost_matrix_release(struct xgboost_matrix *matrix)
+{
+	if (!matrix)
+		return;
+	if (matrix->handle)
+		XGDMatrixFree(matrix->handle);
+	free(matrix);
+}
+
+static int xgboost_model_set(
+        struct xgboost_model *model, const struct xgboost_setting *settings, size_t count, struct orch_err *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (XGBoosterSetParam(model->handle, settings[i].name, settings[i].value) != 0)
+			return xgboost_fail(err, settings[i].name);
+	return 0;
+}
+
+int xgboost_model_create(struct xgboost_matrix *matrix, const struct xgboost_setting *settings, size_t count,
+        struct xgboost_model **out, struct orch_err *err)
+{
+	struct xgboost_model *model = mem_array(1, sizeof(*model));
+	int code;
+
+	if (!model)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for a model");
+	code = xgboost_quiet(err);
+	if (code == 0 && XGBoosterCreate(&matrix->handle, 1, &model->handle) != 0)
+		code = xgboost_fail(err, "creating a model");
+	if (code == 0)
+		code = xgboost_model_set(model, settings, count, err);
+	if (code == 0)
+		*out = model;
+	else
+		xgboost_model_release(model);
+	return code;
+}
+
+int xgboost_model_train(
+        struct xgboost_model *model, struct xgboost_matrix *matrix, unsigned first, unsigned end, struct orch_err *err)
+{
+	for (unsigned round = first; round < end; round++)
+		if (XGBoosterUpdateOneIter(model->handle, (int)round, matrix->handle) != 0)
+			return xgboost_fail(err, "training");
+	return 0;
+}
+
+int xgboost_model_slice(struct xgboost_model *model, unsigned end, const struct xgboost_setting *settings, size_t count,
+        struct xgboost_model **out, struct orch_err *err)
+{
+	struct xgboost_model *slice = mem_array(1, sizeof(*slice));
+	int code = 0;
+
+	if (!slice)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for a model");
+	if (end == 0) /* means all of them to the library */
+		orch_bug("a slice of no rounds is a new model");
+	if (XGBoosterSlice(model->handle, 0, (int)end, 1, &slice->handle) != 0)
+		code = xgboost_fail(err, "keeping the first trees");
+	if (code == 0)
+		code = xgboost_model_set(slice, settings, count, err);
+	if (code == 0)
+		*out = slice;
+	else
+		xgboost_model_release(slice);
+	return code;
+}
+
+int xgboost_model_predict(struct xgboost_model *model, const float *cells, size_t rows, size_t columns, unsigned rounds,
+        size_t width, float *out, struct orch_err *err)
+{
+	char array[200], config[160];
+	const bst_ulong *shape;
+	const float *result;
+	bst_ulong dimensions, total = 1;
+
+	xgboost_array(cells, rows, columns, array);
+	snprintf(config, sizeof(config),
+	        "{\"type\": 0, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": %u, \"strict_shape\": "
+	        "true, \"missing\": NaN, \"cache_id\": 0}",
+	        rounds);
+	if (XGBoosterPredictFromDense(model->handle, array, config, NULL, &shape, &dimensions, &result) != 0)
+		return xgboost_fail(err, "predicting");
+	for (bst_ulong d = 0; d < dimensions; d++)
+		total *= shape[d];
+	if (total != rows * width)
+		return orch_fail(
+		        err, ORCH_EFIT, "XGBoost gave %zu predictions where %zu were due", (size_t)total, rows * width);
+	memcpy(out, result, rows * width * sizeof(*out));
+	return 0;
+}
+
+/* A split in a text dump is "3:[f12<0.5] yes=..." or "3:[f12:{0,2}] yes=...". */
+static void xgboost_tree_uses(const char *tree, size_t columns, uint32_t round, uint32_t *first)
+{
+	for (const char *at = strstr(tree, "[f"); at; at = strstr(at, "[f")) {
+		char *end;
+		unsigned long column = strtoul(at + 2, &end, 10);
+
+		if (column < columns && first[column] > round)
+			first[column] = round;
+		at = end;
+	}
+}
+
+int xgboost_model_first_use(
+        struct xgboost_model *model, size_t columns, unsigned groups, uint32_t *first, struct orch_err *err)
+{
+	const char **trees;
+	bst_ulong count;
+
+	if (XGBoosterDumpModelEx(model->handle, "", 0, "text", &count, &trees) != 0)
+		return xgboost_fail(err, "listing the trees");
+	for (size_t c = 0; c < columns; c++)
+		first[c] = UINT32_MAX;
+	for (bst_ulong t = 0; t < count; t++)
+		xgboost_tree_uses(trees[t], columns, (uint32_t)(t / groups), first);
+	return 0;
+}
+
+int xgboost_model_json(struct xgboost_model *model, const char *const *names, const bool *category, size_t columns,
+        struct text_buf *out, struct orch_err *err)
+{
+	const char **types = mem_array(columns, sizeof(*types));
+	const char *bytes;
+	bst_ulong length;
+	int code = 0;
+
+	if (!types)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for %zu feature types", columns);
+	for (size_t c = 0; c < columns; c++)
+		types[c] = category[c] ? "c" : "q";
+	if (XGBoosterSetStrFeatureInfo(model->handle, "feature_name", (const char **)names, columns) != 0 ||
+	        XGBoosterSetStrFeatureInfo(model->handle, "feature_type", types, columns) != 0 ||
+	        XGBoosterSaveModelToBuffer(model->handle, "{\"format\": \"json\"}", &length, &bytes) != 0)
+		code = xgboost_fail(err, "saving the model");
+	else
+		text_add_bytes(out, bytes, length);
+	free(types);
+	return code;
+}
+
+void xgboost_model_release(struct xgboost_model *model)
+{
+	if (!model)
+		return;
+	if (model->handle)
+		XGBoosterFree(model->handle);
+	free(model);
+}

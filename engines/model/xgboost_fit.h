@@ -1,0 +1,80 @@
+/* xgboost_fit: the parts of the XGBoost engine that its training and its leave-one-feature-out share.
+ *
+ * A view is one fold seen through the features that are kept: view_init -> [view_output] -> fit on it -> view_release.
+ * Regression with several outputs is one booster for each output on the same matrix: XGBoost 1.7 has one base score for
+ * all outputs of a booster, which suits none of them. Functions return 0, ORCH_EFIT or ORCH_ENOMEM. One thread. */
+#ifndef ENGINES_MODEL_XGBOOST_FIT_H
+#define ENGINES_MODEL_XGBOOST_FIT_H
+
+#include "engines/model/engine.h"
+#include "engines/model/xgboost_adapter.h"
+
+#define XGBOOST_SETTINGS 40
+
+struct xgboost_view {
+	const struct engine_data *data;
+	const struct engine_fold *fold;
+	size_t columns; /* at least 1: when nothing is kept, one constant column */
+	uint32_t *kept; /* positions in data->features; none_kept: not used */
+	bool none_kept;
+	bool complete;  /* no cell of a training row is missing after filling */
+	bool *category; /* codes without an order: split by sets of categories */
+	float *fill;    /* what stands in for missing values; NaN: they stay missing */
+	float *label;   /* of the output chosen, by training row */
+	float *weight;  /* by training row, or NULL */
+	float base;     /* base score: weighted training mean of the label, or 0.5 for classes */
+};
+int xgboost_view_init(const struct engine_data *data, const struct engine_fold *fold,
+        const struct engine_variant *variant, struct xgboost_view *view, struct orch_err *err);
+void xgboost_view_output(struct xgboost_view *view, unsigned output);
+int xgboost_view_matrix(const struct xgboost_view *view, unsigned max_bin, unsigned threads,
+        struct xgboost_matrix **out, struct orch_err *err);
+/* cells[c * count + i]: what the model sees of rows[i] in kept column c. */
+void xgboost_view_gather(const struct xgboost_view *view, const uint32_t *rows, size_t count, float *cells);
+void xgboost_view_release(struct xgboost_view *view);
+
+/* Trees in a round: one, or one for each class of three and more. */
+unsigned xgboost_groups(const struct engine_data *data);
+/* Columns of a prediction. */
+size_t xgboost_width(const struct engine_data *data);
+unsigned xgboost_trees(const struct engine_variant *variant);
+unsigned xgboost_max_bin(const struct engine_variant *variant);
+/* The library's settings for one output of a fit, in a fixed order. out holds XGBOOST_SETTINGS. */
+int xgboost_settings(const struct engine_job *job, const struct engine_variant *variant,
+        const struct xgboost_view *view, unsigned output, struct xgboost_setting *out, size_t *count,
+        struct orch_err *err);
+
+/* The boosters of one fit, by output. */
+struct xgboost_fit {
+	struct xgboost_model **models;
+	float *bases; /* their base scores */
+	unsigned count;
+};
+void xgboost_fit_release(struct xgboost_fit *fit);
+/* Trains `trees` rounds of each output; matrix is the view's, its label is left at the last output. */
+int xgboost_fit_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
+/* The first `trees` rounds in XGBoost's own JSON, appended to out; several outputs become one model (xgboost_model.c).
+ */
+int xgboost_fit_model(const struct engine_variant *variant, const struct xgboost_view *view,
+        const struct xgboost_fit *fit, struct text_buf *out, struct orch_err *err);
+
+/* Variants that differ in nothing but trees: one training. */
+struct xgboost_group {
+	const size_t *variants;
+	size_t count;
+	unsigned trees;  /* the largest */
+	bool new_family; /* the group before differs in more than the features left out */
+};
+/* Answers each variant; saved: trainings not done for the first one, the others add their own. */
+int xgboost_group_answer(const struct engine_job *job, size_t fold, const struct xgboost_group *group,
+        const struct xgboost_view *view, const struct xgboost_fit *fit, const char *text, uint64_t saved,
+        struct orch_err *err);
+/* An ORCH_EFIT answer to each variant with the text of why; any other code is returned with that text. */
+int xgboost_group_refuse(const struct engine_job *job, size_t fold, const struct xgboost_group *group, int code,
+        const struct orch_err *why, struct orch_err *err);
+/* Trains a group on its own matrix and answers it. text: the note of its answers, or NULL. */
+int xgboost_group_run(const struct engine_job *job, size_t fold, const struct xgboost_group *group, const char *text,
+        struct orch_err *err);
+
+#endif
