@@ -8,7 +8,7 @@ VERSION := 0.1.0
 
 # --- what the machine must have -------------------------------------------------------------------------------------
 APT_PACKAGES := gcc make pkg-config libc6-dev libsqlite3-dev libjansson-dev libfyaml-dev libopenblas-dev liblapacke-dev \
-	libxgboost-dev libgit2-dev libarchive-dev nettle-dev libcmocka-dev git strace sqlite3 zstd
+	libxgboost-dev libgit2-dev libarchive-dev nettle-dev libcmocka-dev git bsdextrautils
 # DuckDB's library and header come from npm packages of one version line; the checksums pin them.
 DUCKDB_LIBRARY := @duckdb/node-bindings-linux-x64@1.4.4-r.4
 DUCKDB_LIBRARY_SHA512 := 8c14cbfd6bdfc312d3a056bfa551df4fa7a532d96d2469dcdf04aec590fd39f325b62b7d614755152dfbbc1150cd7313d59f0e5a3b528cc87eccf2b13b01cb1c
@@ -28,7 +28,7 @@ SAN := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sani
 # No contraction and no fast-math: the same bits whatever the optimiser does around them.
 CFLAGS_ALL = -std=c17 -D_GNU_SOURCE $(WARN) $(OPT) -ffp-contract=off -fno-math-errno -fvisibility=hidden $(SAN) \
 	-I. -I$(BUILD)/generated -isystem $(DUCKDB_DIR)/include $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -L$(DUCKDB_DIR)/lib -lduckdb -Wl,-rpath,$(DUCKDB_DIR)/lib -lm -lpthread -ldl
+LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -L$(DUCKDB_DIR)/lib -lduckdb -Wl,-rpath,$(DUCKDB_DIR)/lib:'$$ORIGIN/../lib/orch' -lm -lpthread -ldl
 
 SOURCES := $(sort $(wildcard storage/base/*.c storage/*.c engines/*.c engines/*/*.c reports/*.c orchestrator/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
@@ -41,9 +41,9 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/numeric/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo test unit e2e crash crash-sweep check-asan check-layers check-headers format tidy install clean help
+.PHONY: all deps demo test unit e2e crash crash-sweep broken-program check-asan asan-tests check-layers check-headers format install clean help
 
-all: deps $(ORCH)
+all: deps $(ORCH) ## build build/orch, installing what is missing
 
 # --- dependencies ---------------------------------------------------------------------------------------------------
 deps: $(BUILD)/.apt-stamp $(DUCKDB_DIR)/lib/libduckdb.so
@@ -66,14 +66,14 @@ $(DUCKDB_DIR)/lib/libduckdb.so:
 # The version names orch's own build: its sources and compiler. A campaign started by another build is refused.
 $(BUILD)/generated/version.h: $(SOURCES) $(HEADERS) Makefile
 	@mkdir -p $(@D)
-	@hash=$$({ cat $(SOURCES) $(HEADERS) Makefile; $(CC) --version; echo '$(OPT) $(CFLAGS)'; } | sha256sum | cut -c1-12); \
+	@hash=$$({ cat $(SOURCES) $(HEADERS) Makefile; $(CC) --version; echo '$(OPT) $(SAN) $(CFLAGS)'; } | sha256sum | cut -c1-12); \
 	printf '#define ORCH_VERSION "%s"\n#define ORCH_BUILD "%s"\n' $(VERSION) $$hash > $@.new; \
 	cmp -s $@.new $@ || mv $@.new $@; rm -f $@.new; touch $@
 
 # Engines are where the time goes.
 $(BUILD)/obj/engines/%.o: OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O3 -g1)
 
-$(BUILD)/obj/%.o: %.c | $(BUILD)/generated/version.h $(DUCKDB_DIR)/lib/libduckdb.so
+$(BUILD)/obj/%.o: %.c | $(BUILD)/.apt-stamp $(BUILD)/generated/version.h $(DUCKDB_DIR)/lib/libduckdb.so
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
@@ -93,6 +93,74 @@ check-layers: ## includes follow the arrows between the folders
 
 check-headers: deps $(BUILD)/generated/version.h ## every header compiles on its own
 	@.ci/check-headers --self-test && CC='$(CC)' FLAGS='$(CFLAGS_ALL)' .ci/check-headers $(HEADERS)
+
+# --- demo -----------------------------------------------------------------------------------------------------------
+DEMO := $(BUILD)/demo
+demo: all ## run the main job on real data, then say where to look
+	@rm -rf $(DEMO) && mkdir -p $(DEMO) && cp examples/diamonds/campaign.yaml examples/diamonds/diamonds.csv $(DEMO)/
+	$(ORCH) plan $(DEMO)/campaign.yaml
+	$(ORCH) start $(DEMO)/campaign.yaml
+	@$(ORCH) show $(DEMO)/diamonds-campaign
+	@$(ORCH) verify $(DEMO)/diamonds-campaign
+	@echo
+	@echo 'The campaign lies in $(DEMO)/diamonds-campaign. Open rounds/round_000/report.html in a browser,'
+	@echo 'read summary.json, list a bundle (tar -tf bundles/round_000.tar.zst), or run: $(ORCH) status $(DEMO)/diamonds-campaign'
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+E2E_TESTS := $(sort $(wildcard tests/e2e/test_*.sh))
+TEST_ENV := ORCH=$(abspath $(ORCH)) ORCH_BROKEN=$(abspath $(BUILD)/broken/orch) BUILD=$(abspath $(BUILD))
+
+test: all $(UNIT_TESTS) $(BUILD)/broken/orch ## everything that must pass: unit, numeric, end-to-end, a sample of the crash sweep
+	@$(MAKE) --no-print-directory check-layers
+	@$(TEST_ENV) CRASH_POINTS=$(CRASH_POINTS) tests/run $(UNIT_TESTS) $(E2E_TESTS) tests/crash/sweep.sh
+
+unit: all $(UNIT_TESTS) ## unit and numeric tests only
+	@$(TEST_ENV) tests/run $(UNIT_TESTS)
+
+e2e: all ## end-to-end tests: the built program on small real data
+	@$(TEST_ENV) tests/run $(E2E_TESTS)
+
+CRASH_POINTS ?= 24
+crash: all $(BUILD)/broken/orch ## a sample of the crash sweep (CRASH_POINTS=24)
+	@$(TEST_ENV) CRASH_POINTS=$(CRASH_POINTS) tests/run tests/crash/sweep.sh
+
+crash-sweep: all $(BUILD)/broken/orch ## killed at 200 and more points of its durable steps, resumed each time
+	@$(TEST_ENV) CRASH_POINTS=240 tests/run tests/crash/sweep.sh
+
+# The same program with one promise broken on purpose (a round is published before its files are complete): the crash tests must catch it.
+$(BUILD)/broken/orch: $(ORCH) tests/crash/sweep.sh
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/broken DUCKDB_DIR=$(DUCKDB_DIR) CFLAGS='$(CFLAGS) -DORCH_BROKEN_PUBLISH=1' BROKEN_FROM=$(BUILD) broken-program
+
+broken-program: $(BUILD)/generated/version.h
+	@mkdir -p $(BUILD)/obj/storage
+	$(QUIET)$(CC) $(CFLAGS_ALL) -c storage/round_dir.c -o $(BUILD)/obj/storage/round_dir.o
+	@cp $(BROKEN_FROM)/liborch.a $(BUILD)/liborch.a && ar r $(BUILD)/liborch.a $(BUILD)/obj/storage/round_dir.o
+	$(QUIET)$(CC) $(SAN) $(LDFLAGS) $(BROKEN_FROM)/obj/orchestrator/main.o $(BUILD)/liborch.a $(LIBS) -o $(BUILD)/orch
+
+check-asan: ## unit and end-to-end tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan DUCKDB_DIR=$(DUCKDB_DIR) SANITIZE=address,undefined asan-tests
+
+asan-tests: all $(UNIT_TESTS)
+	@ASAN_OPTIONS=detect_leaks=1:suppressions= LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp UBSAN_OPTIONS=print_stacktrace=1 $(TEST_ENV) \
+		tests/run $(UNIT_TESTS) $(E2E_TESTS)
+
+# --- house ----------------------------------------------------------------------------------------------------------
+format: ## clang-format over our sources
+	clang-format -i $(SOURCES) $(HEADERS) $(UNIT_SOURCES)
+
+PREFIX ?= /usr/local
+install: all ## install orch and DuckDB's library below PREFIX (/usr/local)
+	install -D -m 755 $(ORCH) $(DESTDIR)$(PREFIX)/bin/orch
+	install -D -m 644 $(DUCKDB_DIR)/lib/libduckdb.so $(DESTDIR)$(PREFIX)/lib/orch/libduckdb.so
+
+clean: ## remove what was built; the fetched DuckDB library stays
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} + 2>/dev/null || true
+
+help: ## this list
+	@echo 'make TARGET [KNOB=value]'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+	@echo
+	@echo 'knobs: DEBUG=1  SANITIZE=address,undefined  BUILD=folder  DUCKDB_DIR=folder with lib/ and include/  V=1 shows commands'
 
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
 
