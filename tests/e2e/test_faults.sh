@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What a bad trial costs: one attempt, a cause in the records, and not the campaign.
+source "$(dirname "$0")/lib.sh"
+spec() { # name, space for behave, further resources
+	cat >"$1.yaml" <<YAML
+name: $1
+data: {source: $DATA/diabetes.csv, target: y}
+split: {folds: {k: 2}}
+metric: rmse
+model: {engine: fake, seconds: 30, megabytes: 400}
+hpo: {sampler: grid, space: {behave: $2, x: [0.2, 0.4]}}
+lofo: {enabled: false}
+resources: {workers: 2, retries: 1, fit_timeout: 2s, memory: 700MiB$3}
+YAML
+}
+failed_as() { sqlite3 -readonly "$1/ledger.db" "SELECT count(*) FROM attempt WHERE cause = '$2'"; }
+for case in 'crash signal' 'abort signal' 'hang timeout' 'hog memory' 'fail error' 'nan error' 'garbage ok'; do
+	set -- $case
+	spec "$1" "[ok, $1]" ""
+	expect "$1__campaign_goes_on" 0 '' "$ORCH" start -q "$1.yaml"
+	check "$1__best_is_a_good_trial" grep -q '"behave": "ok"' "$1/rounds/round_000/01_hpo/best.json"
+	if [ "$2" != ok ]; then
+		[ "$(failed_as "$1" "$2")" -ge 4 ] && ok "$1__recorded_as_$2" || not_ok "$1__recorded_as_$2" "$(failed_as "$1" "$2") attempts"
+		same "$1__trials_failed" "$(grep -c ',failed$' "$1/rounds/round_000/01_hpo/trials.csv")" 2
+	fi
+done
+spec flaky "[flaky]" ""
+expect flaky__second_attempt_counts 0 '' "$ORCH" start -q flaky.yaml
+same flaky__no_trial_failed "$(grep -c ',failed$' flaky/rounds/round_000/01_hpo/trials.csv)" 0
+spec leak "[leak]" ""
+expect leak__worker_is_replaced 0 '' "$ORCH" start -q leak.yaml
+spec all "[fail]" ""
+expect all_fail__exit_1 1 'no trial' "$ORCH" start -q all.yaml
+finish
