@@ -1,0 +1,273 @@
+/* The scheduler against workers that misbehave in every way the protocol can be broken: a shell script stands in for the worker, so that each line it
+ * writes is known. One bad task must cost its attempts and nothing else: the tasks after it end well. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "orchestrator/scheduler.h"
+#include "storage/base/json.h"
+
+/* Each task names a behaviour in "stage"; everything else is answered well. */
+static const char script[] =
+	"#!/bin/bash\n"
+	"echo '{\"type\":\"ready\",\"protocol\":1}'\n"
+	"while read -r line; do\n"
+	"  id=$(sed -E 's/.*\"id\": ?([0-9]+).*/\\1/' <<<\"$line\")\n"
+	"  good=\"{\\\"type\\\":\\\"result\\\",\\\"id\\\":$id,\\\"variant\\\":0,\\\"fold\\\":0,\\\"score\\\":1.5,\\\"metrics\\\":{}}\"\n"
+	"  case $line in\n"
+	"  *\\\"setup\\\"*) continue ;;\n"
+	"  *do_exit*) echo some last words >&2; exit 7 ;;\n"
+	"  *do_segv*) kill -SEGV $$ ;;\n"
+	"  *do_partial*) printf '{\"type\":\"result\",\"id\":' ; exit 0 ;;\n"
+	"  *do_garbage*) echo 'Traceback: no JSON' ;;\n"
+	"  *do_utf8*) printf '{\"type\":\"result\",\"id\":%s,\"failed\":\"\\xff\\xfe\"}\\n' $id ;;\n"
+	"  *do_nan*) echo \"{\\\"type\\\":\\\"result\\\",\\\"id\\\":$id,\\\"variant\\\":0,\\\"fold\\\":0,\\\"score\\\":NaN,\\\"metrics\\\":{}}\" ;;\n"
+	"  *do_infinite*) echo \"{\\\"type\\\":\\\"result\\\",\\\"id\\\":$id,\\\"variant\\\":0,\\\"fold\\\":0,\\\"score\\\":1e999,\\\"metrics\\\":{}}\" ;;\n"
+	"  *do_wrong_id*) echo '{\"type\":\"done\",\"id\":99999}' ;;\n"
+	"  *do_wrong_fold*) echo \"${good/\\\"fold\\\":0/\\\"fold\\\":5}\" ;;\n"
+	"  *do_no_result*) echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
+	"  *do_twice*) echo \"$good\"; echo \"$good\" ;;\n"
+	"  *do_long*) head -c 20000000 /dev/zero | tr '\\0' x; echo ;;\n"
+	"  *do_close*) exec 1>&-; sleep 30 ;;\n"
+	"  *do_hang*) sleep 30 & wait ;;\n"
+	"  *do_ignore_term*) trap '' TERM; while :; do sleep 1; done ;;\n"
+	"  *do_error*) echo \"{\\\"type\\\":\\\"error\\\",\\\"id\\\":$id,\\\"code\\\":-10,\\\"text\\\":\\\"no such thing\\\"}\" ;;\n"
+	"  *do_failed*) echo \"{\\\"type\\\":\\\"result\\\",\\\"id\\\":$id,\\\"variant\\\":0,\\\"fold\\\":0,\\\"failed\\\":\\\"singular\\\"}\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
+	"  *do_flaky*) if [[ $line == *'\"attempt\":0'* || $line == *'\"attempt\": 0'* ]]; then exit 3; fi; echo \"$good\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
+	"  *) echo \"$good\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id,\\\"cpu\\\":0.1}\" ;;\n"
+	"  esac\n"
+	"done\n";
+
+struct fixture {
+	char program[64];
+	const char **names;
+	size_t given, ended_well, ended_badly, attempts;
+	enum task_end last_end;
+	char last_text[4096];
+};
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof *fixture);
+	int fd;
+
+	strcpy(fixture->program, "/tmp/orch-worker-XXXXXX");
+	fd = mkstemp(fixture->program);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, script, sizeof script - 1), (ssize_t)sizeof script - 1);
+	close(fd);
+	assert_int_equal(chmod(fixture->program, 0700), 0);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	unlink(fixture->program);
+	free(fixture);
+	return 0;
+}
+
+static int next(void *context, struct task *task, struct orch_err *err)
+{
+	struct fixture *fixture = context;
+	const char *name = fixture->names[fixture->given];
+
+	(void)err;
+	if (!name)
+		return 0;
+	fixture->given++;
+	*task = (struct task){.kind = TASK_FIT, .fit_count = 1, .line = json_pack("{s:s, s:I, s:s, s:[i], s:[{s:i}]}", "type", "fit", "id", (json_int_t)0, "stage", name,
+	        "folds", 0, "variants", "trial", 0)};
+	return 1;
+}
+
+static int finished(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err)
+{
+	struct fixture *fixture = context;
+	bool failed = outcome->end != TASK_OK || json_object_get(json_array_get(outcome->results, 0), "failed");
+
+	(void)task;
+	(void)err;
+	fixture->ended_well += !failed;
+	fixture->ended_badly += failed;
+	return 0;
+}
+
+static int attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
+{
+	struct fixture *fixture = context;
+
+	(void)task;
+	(void)will_retry;
+	(void)err;
+	fixture->attempts++;
+	fixture->last_end = outcome->end;
+	snprintf(fixture->last_text, sizeof fixture->last_text, "%s", outcome->text ? outcome->text : "");
+	return 0;
+}
+
+static int tick(void *context, struct orch_err *err)
+{
+	(void)context;
+	(void)err;
+	return 0;
+}
+
+static void run(struct fixture *fixture, unsigned workers, unsigned retries, double timeout, const char **names)
+{
+	struct scheduler_options options = {.program = fixture->program, .workers = workers, .threads = 1, .retries = retries, .timeout_each = timeout};
+	struct scheduler_source source = {.context = fixture, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	struct scheduler *scheduler = NULL;
+	struct orch_err err = {0};
+
+	fixture->names = names;
+	assert_int_equal(scheduler_open(&options, &scheduler, &err), 0);
+	assert_int_equal(scheduler_run(scheduler, &source, &err), 0);
+	scheduler_close(scheduler);
+}
+
+static void scheduler__runs_all_tasks(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"a", "b", "c", "d", "e", "f", "g", NULL};
+
+	run(fixture, 3, 0, 0, names);
+	assert_int_equal(fixture->ended_well, 7);
+	assert_int_equal(fixture->attempts, 0);
+}
+
+/* One behaviour between two good tasks: it fails with that end and text, the good ones are done. */
+static void bad_task(void **state, const char *behaviour, enum task_end end, const char *text)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"a", behaviour, "b", NULL};
+
+	run(fixture, 1, 0, 1, names);
+	assert_int_equal(fixture->ended_well, 2);
+	assert_int_equal(fixture->ended_badly, 1);
+	assert_string_equal(task_end_name(fixture->last_end), task_end_name(end));
+	if (!strstr(fixture->last_text, text))
+		fail_msg("\"%.200s\" does not say \"%s\"", fixture->last_text, text);
+}
+
+#define BAD(name, behaviour, end, text)                                                                                                                                      \
+	static void scheduler__survives_##name(void **state)                                                                                                                 \
+	{                                                                                                                                                                    \
+		bad_task(state, behaviour, end, text);                                                                                                                       \
+	}
+BAD(exit, "do_exit", TASK_EXIT, "some last words")
+BAD(segfault, "do_segv", TASK_SIGNAL, "signal 11")
+BAD(partial_line, "do_partial", TASK_EXIT, "exit status 0")
+BAD(garbage, "do_garbage", TASK_PROTOCOL_ERROR, "Traceback: no JSON")
+BAD(bad_utf8, "do_utf8", TASK_PROTOCOL_ERROR, "no JSON")
+BAD(nan, "do_nan", TASK_PROTOCOL_ERROR, "no JSON")
+BAD(infinity, "do_infinite", TASK_PROTOCOL_ERROR, "no JSON")
+BAD(wrong_id, "do_wrong_id", TASK_PROTOCOL_ERROR, "does not have")
+BAD(wrong_fold, "do_wrong_fold", TASK_PROTOCOL_ERROR, "fold that was not asked for")
+BAD(missing_result, "do_no_result", TASK_PROTOCOL_ERROR, "before every fit")
+BAD(too_many_results, "do_twice", TASK_PROTOCOL_ERROR, "more results than fits")
+BAD(endless_line, "do_long", TASK_PROTOCOL_ERROR, "longer than 16 MiB")
+BAD(closed_pipe, "do_close", TASK_TIMEOUT, "time limit")
+BAD(hang, "do_hang", TASK_TIMEOUT, "time limit")
+BAD(deaf_to_term, "do_ignore_term", TASK_TIMEOUT, "time limit")
+BAD(error, "do_error", TASK_ERROR, "no such thing")
+BAD(failed_fit, "do_failed", TASK_OK, "")
+
+static void scheduler__retries_as_told(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"do_exit", "a", NULL};
+
+	run(fixture, 2, 2, 0, names);
+	assert_int_equal(fixture->attempts, 3);
+	assert_int_equal(fixture->ended_badly, 1);
+	assert_int_equal(fixture->ended_well, 1);
+}
+
+static void scheduler__second_attempt_counts(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"do_flaky", NULL};
+
+	run(fixture, 1, 1, 0, names);
+	assert_int_equal(fixture->attempts, 1);
+	assert_int_equal(fixture->ended_well, 1);
+}
+
+static void scheduler__gives_up_when_no_worker_starts(void **state)
+{
+	struct fixture *fixture = *state;
+	struct scheduler_options options = {.program = "/bin/false", .workers = 1, .threads = 1};
+	struct scheduler_source source = {.context = fixture, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	const char *names[] = {"a", NULL};
+	struct scheduler *scheduler = NULL;
+	struct orch_err err = {0};
+
+	fixture->names = names;
+	assert_int_equal(scheduler_open(&options, &scheduler, NULL), 0);
+	assert_int_equal(scheduler_run(scheduler, &source, &err), ORCH_EIO);
+	assert_non_null(strstr(err.text, "workers do not start"));
+	scheduler_close(scheduler);
+}
+
+/* Drains on the first request: the running task ends, the next is not begun. Last, because requests stay. */
+static void scheduler__drains_on_request(void **state)
+{
+	struct fixture *fixture = *state;
+	struct scheduler_options options = {.program = fixture->program, .workers = 1, .threads = 1};
+	struct scheduler_source source = {.context = fixture, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	const char *names[] = {"a", "b", NULL};
+	struct scheduler *scheduler = NULL;
+
+	fixture->names = names;
+	raise(SIGTERM);
+	assert_int_equal(scheduler_stop_requests(), 1);
+	assert_int_equal(scheduler_open(&options, &scheduler, NULL), 0);
+	assert_int_equal(scheduler_run(scheduler, &source, NULL), ORCH_ESTOPPED);
+	assert_int_equal(fixture->given, 0);
+	scheduler_close(scheduler);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(scheduler__runs_all_tasks),
+		CASE(scheduler__survives_exit),
+		CASE(scheduler__survives_segfault),
+		CASE(scheduler__survives_partial_line),
+		CASE(scheduler__survives_garbage),
+		CASE(scheduler__survives_bad_utf8),
+		CASE(scheduler__survives_nan),
+		CASE(scheduler__survives_infinity),
+		CASE(scheduler__survives_wrong_id),
+		CASE(scheduler__survives_wrong_fold),
+		CASE(scheduler__survives_missing_result),
+		CASE(scheduler__survives_too_many_results),
+		CASE(scheduler__survives_endless_line),
+		CASE(scheduler__survives_closed_pipe),
+		CASE(scheduler__survives_hang),
+		CASE(scheduler__survives_deaf_to_term),
+		CASE(scheduler__survives_error),
+		CASE(scheduler__survives_failed_fit),
+		CASE(scheduler__retries_as_told),
+		CASE(scheduler__second_attempt_counts),
+		CASE(scheduler__gives_up_when_no_worker_starts),
+		CASE(scheduler__drains_on_request),
+	};
+
+	scheduler_catch_signals();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
