@@ -1,5 +1,6 @@
 /* rfe: the decisions of recursive feature elimination: what to drop after a round, whether to go on, which round to take.
- * Pure functions of their arguments. Each appends one sentence of reason (no newline) to `reason`, which may be NULL. */
+ * Pure functions of their arguments. Each appends one sentence of reason to `reason` (no newline; after "; " when something stands
+ * there already), which may be NULL; going on needs none unless patience is running. */
 #ifndef ENGINES_RFE_RFE_H
 #define ENGINES_RFE_RFE_H
 
@@ -12,7 +13,7 @@
 /* ---- what to drop ---- */
 enum rfe_drop_kind {
 	RFE_DROP_COUNT,        /* so many units */
-	RFE_DROP_FRACTION,     /* so many of the current features, rounded down, at least one unit */
+	RFE_DROP_FRACTION,     /* units while they fit into so many of the current features, rounded down; at least one unit */
 	RFE_DROP_INSIGNIFICANT /* all units whose interval lies at or below zero */
 };
 struct rfe_drop_rule {
