@@ -25,7 +25,7 @@
 extern const struct engine engine_fake;
 
 struct seen {
-	size_t answers;
+	size_t answers, count; /* count: doubles of a prediction */
 	int code;
 	char text[200], model[400];
 	double prediction[3 * ROWS], sse[2];
@@ -43,7 +43,7 @@ static int keep_answer(void *context, const struct engine_answer *answer, struct
 	snprintf(seen->model, sizeof(seen->model), "%.*s", (int)answer->model_length,
 	        answer->model ? (const char *)answer->model : "");
 	if (answer->prediction)
-		memcpy(seen->prediction, answer->prediction, sizeof(double) * ROWS);
+		memcpy(seen->prediction, answer->prediction, sizeof(double) * seen->count);
 	if (answer->sse)
 		memcpy(seen->sse, answer->sse, sizeof(double));
 	return seen->stop;
@@ -81,6 +81,7 @@ static void problem_make(struct problem *p, enum engine_task task, const char *p
 	p->fold = (struct engine_fold){.train = p->rows, .test = p->rows, .train_count = ROWS, .test_count = ROWS};
 	p->variant = (struct engine_variant){.params = json_loads(params, 0, NULL), .left_out = p->left_out};
 	assert_non_null(p->variant.params);
+	p->seen.count = ROWS;
 	p->job = (struct engine_job){.data = &p->data,
 	        .folds = &p->fold,
 	        .fold_count = 1,
@@ -225,7 +226,7 @@ static void fake__model_names_what_it_used(void **state)
 	problem_make(&p, ENGINE_REGRESSION, "{}");
 	p.left_out[0] = 1;
 	p.variant.left_out_count = 1;
-	p.fold.test_count = 0; /* the final model is trained on everything */
+	p.seen.count = p.fold.test_count = 0; /* the final model is trained on everything */
 	p.job.want_model = true;
 	assert_int_equal(engine_fake.run(&p.job, NULL), 0);
 	model = json_loads(p.seen.model, 0, NULL);
