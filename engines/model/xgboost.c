@@ -6,6 +6,7 @@
  * - Several outputs: one booster each (xgboost_fit.h).
  * - Two classes: binary:logistic, more: multi:softprob; probabilities are the library's floats as they are.
  * - Trees: a fit of the largest number answers all smaller ones bit for bit; there is no early stopping.
+ * - Features left out: engines/lofo/boosted_lofo.h.
  * - Seed: a hash of the job's seed and the output; seed_per_iteration makes a round's draws independent of the rounds
  *   before it. Bits depend on the number of threads, which is the job's. */
 #include <math.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "engines/address.h"
+#include "engines/lofo/boosted_lofo.h"
 #include "engines/model/xgboost_fit.h"
 #include "storage/base/json.h"
 
@@ -223,8 +225,11 @@ static int xgboost_fold_run(const struct engine_job *job, size_t fold, const str
 {
 	int code = 0;
 
-	for (size_t g = 0; g < count && code == 0; g++)
-		code = xgboost_group_run(job, fold, &groups[g], NULL, err);
+	for (size_t g = 0, end; g < count && code == 0; g = end) {
+		for (end = g + 1; end < count && !groups[end].new_family; end++)
+			;
+		code = boosted_lofo_run(job, fold, &groups[g], end - g, err);
+	}
 	return code;
 }
 
@@ -315,21 +320,22 @@ static double xgboost_histogram_bytes(double rows, double columns, double bins, 
 }
 
 /* All rows are taken as training rows and a quarter as test rows. A model that is saved is counted with every tree
- * full. */
+ * full. Where features are left out, one matrix holds them all while another is built without some. */
 static uint64_t xgboost_memory(const struct engine_size *size, const json_t *params)
 {
-	double rows = (double)size->rows, columns = fmax((double)size->features, 1),
-	       bins = json_get_real(params, "max_bin", 256);
+	double rows = (double)size->rows, columns = fmax((double)size->features, 1);
+	double bins = json_get_real(params, "max_bin", 256), nodes = xgboost_nodes(rows, params, false);
 	double outputs = size->outputs > 1 ? size->outputs : 1, groups = size->classes > 2 ? size->classes : 1;
-	double width = size->classes ? size->classes : outputs, nodes = xgboost_nodes(rows, params, false);
+	double width = size->classes ? size->classes : outputs;
 	double cell = size->complete ? (bins > 256 ? 4 : 2) : (bins > 256 ? 9 : 8);
-	double per_row = 50 + 12 * (groups - 1) + 2 * width + (size->complete ? 0 : 8);
-	double building = columns * xgboost_sketch_bytes(rows, bins),
-	       growing = xgboost_histogram_bytes(rows, columns, bins, nodes);
-	double all_nodes = json_get_real(params, "trees", 100) * groups * outputs * xgboost_nodes(rows, params, true);
+	double matrix = rows * columns * cell + rows * (20 + (size->complete ? 0 : 8));
+	double fit = rows * (30 + 12 * (groups - 1) + 2 * width) + 8192 * columns;
+	double building = columns * xgboost_sketch_bytes(rows, bins);
+	double growing = xgboost_histogram_bytes(rows, columns, bins, nodes);
+	double trees = json_get_real(params, "trees", 100) * groups * outputs * xgboost_nodes(rows, params, true);
 
-	return (uint64_t)(1048576 + rows * columns * cell + rows * per_row + 8192 * columns + fmax(building, growing) +
-	                  0.3 * fmin(building, growing) + all_nodes * (outputs > 1 ? 600 : 230));
+	return (uint64_t)(1048576 + matrix * (size->variants > 1 ? 2 : 1) + fit + fmax(building, growing) +
+	                  0.3 * fmin(building, growing) + trees * (outputs > 1 ? 600 : 230));
 }
 
 static double xgboost_cost(const struct engine_size *size, const json_t *params)

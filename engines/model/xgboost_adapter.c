@@ -261,19 +261,46 @@ static void xgboost_tree_uses(const char *tree, size_t columns, uint32_t round, 
 	}
 }
 
-int xgboost_model_first_use(
-        struct xgboost_model *model, size_t columns, unsigned groups, uint32_t *first, struct orch_err *err)
-{
-	const char **trees;
-	bst_ulong count;
+/* The columns as the library is to name them, whatever the model calls them: "f0", "f1"... and their types. */
+struct xgboost_names {
+	const char **names, **types;
+	char (*text)[24];
+};
 
-	if (XGBoosterDumpModelEx(model->handle, "", 0, "text", &count, &trees) != 0)
-		return xgboost_fail(err, "listing the trees");
-	for (size_t c = 0; c < columns; c++)
-		first[c] = UINT32_MAX;
-	for (bst_ulong t = 0; t < count; t++)
-		xgboost_tree_uses(trees[t], columns, (uint32_t)(t / groups), first);
+static int xgboost_names_make(const bool *category, size_t columns, struct xgboost_names *out, struct orch_err *err)
+{
+	out->names = mem_array(columns, sizeof(*out->names));
+	out->types = mem_array(columns, sizeof(*out->types));
+	out->text = mem_array(columns, sizeof(*out->text));
+	if (!out->names || !out->types || !out->text)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for the names of %zu columns", columns);
+	for (size_t c = 0; c < columns; c++) {
+		snprintf(out->text[c], sizeof(out->text[c]), "f%zu", c);
+		out->names[c] = out->text[c];
+		out->types[c] = category[c] ? "c" : "q";
+	}
 	return 0;
+}
+
+int xgboost_model_first_use(struct xgboost_model *model, const bool *category, size_t columns, unsigned groups,
+        uint32_t *first, struct orch_err *err)
+{
+	struct xgboost_names names = {0};
+	const char **trees;
+	bst_ulong count = 0;
+	int code = xgboost_names_make(category, columns, &names, err);
+
+	if (code == 0 && XGBoosterDumpModelExWithFeatures(
+	                         model->handle, (int)columns, names.names, names.types, 0, "text", &count, &trees) != 0)
+		code = xgboost_fail(err, "listing the trees");
+	for (size_t c = 0; c < columns && code == 0; c++)
+		first[c] = UINT32_MAX;
+	for (bst_ulong t = 0; t < count && code == 0; t++)
+		xgboost_tree_uses(trees[t], columns, (uint32_t)(t / groups), first);
+	free(names.names);
+	free(names.types);
+	free(names.text);
+	return code;
 }
 
 int xgboost_model_json(struct xgboost_model *model, const char *const *names, const bool *category, size_t columns,

@@ -60,8 +60,8 @@ int xgboost_model_slice(struct xgboost_model *model, unsigned end, const struct 
 int xgboost_model_predict(struct xgboost_model *model, const float *cells, size_t rows, size_t columns, unsigned rounds,
         size_t width, float *out, struct orch_err *err);
 /* first[c]: the first round with a split on column c; UINT32_MAX: none. groups: trees per round. */
-int xgboost_model_first_use(
-        struct xgboost_model *model, size_t columns, unsigned groups, uint32_t *first, struct orch_err *err);
+int xgboost_model_first_use(struct xgboost_model *model, const bool *category, size_t columns, unsigned groups,
+        uint32_t *first, struct orch_err *err);
 /* XGBoost's own JSON model, as xgboost.Booster().load_model reads it; appended to out. */
 int xgboost_model_json(struct xgboost_model *model, const char *const *names, const bool *category, size_t columns,
         struct text_buf *out, struct orch_err *err);

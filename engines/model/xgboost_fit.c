@@ -22,8 +22,7 @@ void xgboost_fit_release(struct xgboost_fit *fit)
 	*fit = (struct xgboost_fit){0};
 }
 
-/* A booster that has been trained keeps histograms and row lists; its slice does not. */
-static int xgboost_settle(struct xgboost_model **model, unsigned trees, struct orch_err *err)
+int xgboost_settle(struct xgboost_model **model, unsigned trees, struct orch_err *err)
 {
 	struct xgboost_model *slice;
 	int code = xgboost_model_slice(*model, trees, NULL, 0, &slice, err);
@@ -95,7 +94,7 @@ static void xgboost_spread(const struct engine_data *data, const float *raw, siz
 	}
 }
 
-static int xgboost_fit_predict(const struct xgboost_view *view, const struct xgboost_fit *fit, unsigned trees,
+int xgboost_fit_predict(const struct xgboost_view *view, const struct xgboost_fit *fit, unsigned trees,
         double *prediction, struct orch_err *err)
 {
 	const struct engine_fold *fold = view->fold;

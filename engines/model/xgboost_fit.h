@@ -18,6 +18,7 @@ struct xgboost_view {
 	uint32_t *kept; /* positions in data->features; none_kept: not used */
 	bool none_kept;
 	bool complete;  /* no cell of a training row is missing after filling */
+	bool *gaps;     /* columns with a missing cell in a training row, after filling */
 	bool *category; /* codes without an order: split by sets of categories */
 	float *fill;    /* what stands in for missing values; NaN: they stay missing */
 	float *label;   /* of the output chosen, by training row */
@@ -54,6 +55,12 @@ void xgboost_fit_release(struct xgboost_fit *fit);
 /* Trains `trees` rounds of each output; matrix is the view's, its label is left at the last output. */
 int xgboost_fit_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
         struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
+/* Replaces a booster by its first `trees` rounds: after training it holds on to histograms and row lists, a slice does
+ * not. On failure *model is as it was. */
+int xgboost_settle(struct xgboost_model **model, unsigned trees, struct orch_err *err);
+/* prediction as in engine_answer, after the first `trees` rounds. */
+int xgboost_fit_predict(const struct xgboost_view *view, const struct xgboost_fit *fit, unsigned trees,
+        double *prediction, struct orch_err *err);
 /* The first `trees` rounds in XGBoost's own JSON, appended to out; several outputs become one model (xgboost_model.c).
  */
 int xgboost_fit_model(const struct engine_variant *variant, const struct xgboost_view *view,

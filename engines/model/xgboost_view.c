@@ -72,10 +72,11 @@ static double xgboost_mean(const struct xgboost_weighed *list, size_t count)
 	return total > 0 ? sum / total : 0;
 }
 
-/* What stands in for a column's missing values; also notes whether any stays missing. An unordered category that is
+/* What stands in for the missing values of column c; notes whether any stays missing. An unordered category that is
  * missing stays missing: it has no mean. list holds train_count. */
-static float xgboost_fill(struct xgboost_view *view, const struct column *column, struct xgboost_weighed *list)
+static float xgboost_fill(struct xgboost_view *view, size_t c, struct xgboost_weighed *list)
 {
+	const struct column *column = view->data->features[view->kept[c]];
 	size_t known = 0;
 
 	for (size_t i = 0; i < view->fold->train_count; i++) {
@@ -85,8 +86,9 @@ static float xgboost_fill(struct xgboost_view *view, const struct column *column
 		if (!isnan(value))
 			list[known++] = (struct xgboost_weighed){value, xgboost_weight(view->data, row)};
 	}
-	if (view->data->missing == ENGINE_MISSING_KEEP || xgboost_unordered(column)) {
-		view->complete = view->complete && known == view->fold->train_count;
+	if (view->data->missing == ENGINE_MISSING_KEEP || view->category[c]) {
+		view->gaps[c] = known < view->fold->train_count;
+		view->complete = view->complete && !view->gaps[c];
 		return NAN;
 	}
 	return (float)(view->data->missing == ENGINE_MISSING_MEAN ? xgboost_mean(list, known)
@@ -117,7 +119,7 @@ static int xgboost_view_columns(struct xgboost_view *view, struct orch_err *err)
 		if (!list)
 			return orch_fail(err, ORCH_ENOMEM, "no memory to fill missing values of %zu rows",
 			        view->fold->train_count);
-		view->fill[c] = xgboost_fill(view, column, list);
+		view->fill[c] = xgboost_fill(view, c, list);
 	}
 	free(list);
 	return 0;
@@ -167,10 +169,11 @@ int xgboost_view_init(const struct engine_data *data, const struct engine_fold *
 	view.kept = mem_array(width, sizeof(*view.kept));
 	view.category = mem_array(width, sizeof(*view.category));
 	view.fill = mem_array(width, sizeof(*view.fill));
+	view.gaps = mem_array(width, sizeof(*view.gaps));
 	view.label = mem_array(fold->train_count, sizeof(*view.label));
 	if (data->weight)
 		view.weight = mem_array(fold->train_count, sizeof(*view.weight));
-	if (!view.kept || !view.category || !view.fill || !view.label || (data->weight && !view.weight))
+	if (!view.kept || !view.category || !view.fill || !view.gaps || !view.label || (data->weight && !view.weight))
 		code = orch_fail(err, ORCH_ENOMEM, "no memory for %zu training rows", fold->train_count);
 	if (code == 0) {
 		xgboost_keep(variant, &view);
@@ -192,6 +195,7 @@ void xgboost_view_release(struct xgboost_view *view)
 	free(view->kept);
 	free(view->category);
 	free(view->fill);
+	free(view->gaps);
 	free(view->label);
 	free(view->weight);
 	*view = (struct xgboost_view){0};
