@@ -78,6 +78,8 @@ struct engine_size {
 	size_t rows, features, columns /* after one-hot */;
 	unsigned outputs, classes, folds;
 	size_t variants;
+	unsigned threads; /* of the job; 0 is taken as 1 */
+	bool with_model;  /* the job wants the model */
 	bool complete; /* no feature has missing values: some engines then need less */
 };
 struct engine {

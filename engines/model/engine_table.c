@@ -5,11 +5,13 @@
 
 extern const struct engine engine_command;
 extern const struct engine engine_fake;
+extern const struct engine engine_forest;
 extern const struct engine engine_xgboost;
 
 const struct engine *const engine_table[] = {
 	&engine_command,
 	&engine_fake,
+	&engine_forest,
 	&engine_xgboost,
 	NULL,
 };

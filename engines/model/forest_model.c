@@ -1,0 +1,192 @@
+/* Reading what forest_save.c writes. Everything is checked before it is used: a model may come from anywhere. */
+#include "engines/model/forest_model.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/model/forest.h"
+#include "storage/base/json.h"
+#include "storage/base/mem.h"
+
+struct model_node {
+	struct forest_node node;
+	size_t value; /* leaves: where its numbers stand */
+};
+struct model_tree {
+	struct model_node *nodes;
+	double *values;
+	size_t node_count;
+};
+struct forest_model {
+	struct forest_model_feature *features;
+	size_t feature_count;
+	struct model_tree *trees;
+	size_t tree_count;
+	unsigned width; /* numbers in a leaf */
+	bool pair;      /* two classes: the leaf has that of class 1 */
+};
+
+void forest_model_close(struct forest_model *model)
+{
+	if (!model)
+		return;
+	for (size_t f = 0; f < model->feature_count; f++) {
+		for (size_t i = 0; i < model->features[f].level_count; i++)
+			free(model->features[f].levels[i]);
+		free(model->features[f].levels);
+		free(model->features[f].name);
+	}
+	for (size_t t = 0; t < model->tree_count; t++) {
+		free(model->trees[t].nodes);
+		free(model->trees[t].values);
+	}
+	free(model->features);
+	free(model->trees);
+	free(model);
+}
+
+static bool read_feature(const json_t *json, struct forest_model_feature *feature)
+{
+	const json_t *levels = json_object_get(json, "levels"), *fill = json_object_get(json, "fill");
+	const char *name = json_get_text(json, "name", NULL);
+
+	if (!name || (levels && !json_is_array(levels)))
+		return false;
+	feature->name = mem_text(name);
+	feature->fill = json_is_number(fill) ? json_number_value(fill) : NAN;
+	feature->levels = levels ? mem_must(json_array_size(levels) + 1, sizeof(*feature->levels)) : NULL;
+	for (size_t i = 0; levels && i < json_array_size(levels); i++) {
+		const char *level = json_string_value(json_array_get(levels, i));
+
+		if (!level)
+			return false;
+		feature->levels[feature->level_count++] = mem_text(level);
+	}
+	return true;
+}
+
+/* Lists of a tree: one entry a node, one a split, width a leaf. A right child lies behind its left sibling's subtree, so indexes only rise. */
+static bool read_tree(const json_t *json, const struct forest_model *model, struct model_tree *tree)
+{
+	const json_t *feature = json_object_get(json, "feature"), *threshold = json_object_get(json, "threshold");
+	const json_t *missing = json_object_get(json, "missing_left"), *right = json_object_get(json, "right");
+	const json_t *value = json_object_get(json, "value");
+	size_t nodes = json_array_size(feature), splits = 0, leaves = 0;
+
+	if (nodes == 0 || nodes > INT32_MAX)
+		return false;
+	tree->nodes = mem_must(nodes, sizeof(*tree->nodes));
+	tree->values = mem_must(json_array_size(value) + 1, sizeof(*tree->values));
+	tree->node_count = nodes;
+	for (size_t i = 0; i < nodes; i++) {
+		json_int_t f = json_is_integer(json_array_get(feature, i)) ? json_integer_value(json_array_get(feature, i)) : -2;
+		json_int_t to = json_integer_value(json_array_get(right, splits));
+
+		if (f < -1 || f >= (json_int_t)model->feature_count)
+			return false;
+		tree->nodes[i] = (struct model_node){.node.feature = (int32_t)f, .value = leaves * model->width};
+		leaves += f == -1;
+		if (f == -1)
+			continue;
+		if (!json_is_number(json_array_get(threshold, splits)) || to <= (json_int_t)i + 1 || to >= (json_int_t)nodes)
+			return false;
+		tree->nodes[i].node.threshold = json_number_value(json_array_get(threshold, splits));
+		tree->nodes[i].node.missing_left = json_integer_value(json_array_get(missing, splits)) != 0;
+		tree->nodes[i].node.right = (uint32_t)to;
+		splits++;
+	}
+	if (tree->nodes[nodes - 1].node.feature != -1 || json_array_size(value) != leaves * model->width)
+		return false;
+	for (size_t i = 0; i < leaves * model->width; i++)
+		tree->values[i] = json_number_value(json_array_get(value, i));
+	return true;
+}
+
+static bool read_model(const json_t *json, struct forest_model *model)
+{
+	const json_t *features = json_object_get(json, "features"), *trees = json_object_get(json, "trees");
+	bool classify = strcmp(json_get_text(json, "task", ""), "classification") == 0;
+	json_int_t classes = json_get_int(json, "classes", 0), outputs = json_get_int(json, "outputs", 0);
+	bool right = json_array_size(trees) > 0;
+
+	if (strcmp(json_get_text(json, "format", ""), "orch forest 1") != 0)
+		return false;
+	if (classify ? classes < 2 || classes > INT32_MAX : outputs < 1 || outputs > INT32_MAX)
+		return false;
+	model->pair = classify && classes == 2;
+	model->width = model->pair ? 1 : (unsigned)(classify ? classes : outputs);
+	model->features = mem_must(json_array_size(features) + 1, sizeof(*model->features));
+	model->trees = mem_must(json_array_size(trees) + 1, sizeof(*model->trees));
+	while (right && model->feature_count < json_array_size(features)) {
+		right = read_feature(json_array_get(features, model->feature_count), &model->features[model->feature_count]);
+		model->feature_count++;
+	}
+	while (right && model->tree_count < json_array_size(trees)) {
+		right = read_tree(json_array_get(trees, model->tree_count), model, &model->trees[model->tree_count]);
+		model->tree_count++;
+	}
+	return right;
+}
+
+int forest_model_read(const char *text, size_t length, const char *where, struct forest_model **out, struct orch_err *err)
+{
+	struct forest_model *model = mem_must(1, sizeof(*model));
+	json_t *json = NULL;
+	int code = json_parse(text, length, where, &json, err);
+
+	if (code == 0 && !read_model(json, model))
+		code = orch_fail(err, ORCH_EDAMAGED, "%s: this is no forest that orch saved, or it was changed since", where);
+	json_decref(json);
+	if (code != 0)
+		forest_model_close(model);
+	else
+		*out = model;
+	return code;
+}
+
+const struct forest_model_feature *forest_model_features(const struct forest_model *model, size_t *count)
+{
+	*count = model->feature_count;
+	return model->features;
+}
+
+size_t forest_model_width(const struct forest_model *model)
+{
+	return model->width + model->pair;
+}
+
+static const double *tree_leaf(const struct forest_model *model, const struct model_tree *tree, const double *values)
+{
+	size_t at = 0;
+
+	while (tree->nodes[at].node.feature >= 0) {
+		const struct forest_node *node = &tree->nodes[at].node;
+		double value = values[node->feature];
+		bool left;
+
+		if (isnan(value))
+			value = model->features[node->feature].fill;
+		left = isnan(value) ? node->missing_left : value <= node->threshold || node->threshold == DBL_MAX;
+		at = left ? at + 1 : node->right;
+	}
+	return &tree->values[tree->nodes[at].value];
+}
+
+void forest_model_predict(const struct forest_model *model, const double *values, size_t rows, double *out)
+{
+	memset(out, 0, rows * (model->width + model->pair) * sizeof(*out));
+	for (size_t t = 0; t < model->tree_count; t++)
+		for (size_t i = 0; i < rows; i++) {
+			const double *leaf = tree_leaf(model, &model->trees[t], values + i * model->feature_count);
+
+			for (unsigned o = 0; o < model->width; o++)
+				out[(o + model->pair) * rows + i] += leaf[o];
+		}
+	for (size_t k = model->pair * rows; k < rows * (model->width + model->pair); k++)
+		out[k] /= (double)model->tree_count;
+	for (size_t i = 0; i < rows && model->pair; i++)
+		out[i] = 1 - out[rows + i];
+}
