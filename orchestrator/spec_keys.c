@@ -1,0 +1,112 @@
+#include "orchestrator/spec_keys.h"
+
+#include <string.h>
+
+#include "orchestrator/spec_check.h"
+
+#define ANY_NAME "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}"
+#define LISTS "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"number\"]}}}"
+#define MODEL "{\"type\":\"object\",\"required\":[\"engine\"],\"properties\":{\"engine\":{\"type\":\"string\"},\"run\":{\"type\":\"string\"}}}"
+
+const struct spec_key spec_keys[] = {
+	{"name", SPEC_OWN, "null", 0, 0, NULL, NULL, "name of the campaign and of its folder; default: the file's name", spec_take_name, "{\"type\":\"string\"}"},
+
+	{"data", SPEC_SECTION, NULL, 0, 0, NULL, NULL, "what is read", NULL, NULL},
+	{"data.source", SPEC_TEXT, "null", 0, 0, NULL, NULL, "path or glob, relative to this file: csv, tsv, parquet, json, jsonl, also .gz and .zst", NULL, NULL},
+	{"data.sql", SPEC_TEXT, "null", 0, 0, NULL, NULL, "instead of source: anything DuckDB reads; needs id, is sorted by it", NULL, NULL},
+	{"data.target", SPEC_OWN, NULL, 0, 0, NULL, NULL, "column to predict, a list of them, or {angle: column} in degrees", spec_take_target,
+	        "{\"type\":[\"string\",\"array\",\"object\"]}"},
+	{"data.task", SPEC_CHOICE, "\"auto\"", 0, 0, "auto regression classification", NULL, "default: by the metric, else by the target's type", NULL, NULL},
+	{"data.id", SPEC_TEXT, "null", 0, 0, NULL, NULL, "carried into predictions; never a feature", NULL, NULL},
+	{"data.weight", SPEC_TEXT, "null", 0, 0, NULL, NULL, "column of weights of the rows", NULL, NULL},
+	{"data.exclude", SPEC_TEXTS, "[]", 0, 0, NULL, NULL, "columns that are no features", NULL, NULL},
+	{"data.features", SPEC_OWN, "{}", 0, 0, NULL, NULL, "derived features: name: SQL expression over the source's columns", spec_take_expressions, ANY_NAME},
+	{"data.categories", SPEC_OWN, "{}", 0, 0, NULL, NULL, "ordered categories: column: [levels, lowest first]", spec_take_lists, LISTS},
+	{"data.missing", SPEC_CHOICE, "\"keep\"", 0, 0, "keep mean median drop error", NULL, "what becomes of missing values; mean and median are fitted per training fold", NULL, NULL},
+
+	{"split", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "holdout and folds", NULL, NULL},
+	{"split.holdout", SPEC_OWN, "0.0", 0, 0.9, NULL, NULL, "share of the rows that no search and no selection sees, or {column: name}", spec_take_holdout,
+	        "{\"type\":[\"number\",\"object\"]}"},
+	{"split.folds", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "cross-validation", NULL, NULL},
+	{"split.folds.kind", SPEC_CHOICE, "\"kfold\"", 0, 0, "kfold group time column", NULL, "how rows are put into folds", NULL, NULL},
+	{"split.folds.k", SPEC_INT, "5", 2, 200, NULL, NULL, "number of folds", NULL, NULL},
+	{"split.folds.repeats", SPEC_INT, "1", 1, 1000, NULL, NULL, "times the folds are drawn anew", NULL, NULL},
+	{"split.folds.shuffle", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: consecutive rows", NULL, NULL},
+	{"split.folds.stratify", SPEC_OWN, "[]", 0, 0, NULL, NULL, "columns whose shares are kept: categories, or {column: name, bins: 10} for numbers; several are crossed",
+	        spec_take_stratify, "{\"type\":\"array\"}"},
+	{"split.folds.by", SPEC_TEXT, "null", 0, 0, NULL, NULL, "group, order (time) or fold number column", NULL, NULL},
+	{"split.folds.window", SPEC_INT, "0", 0, 1e15, NULL, NULL, "time: rows trained on; 0: all before", NULL, NULL},
+	{"split.folds.gap", SPEC_INT, "0", 0, 1e15, NULL, NULL, "time: rows left out between training and test", NULL, NULL},
+
+	{"seed", SPEC_INT, "42", 0, 9007199254740992.0, NULL, NULL, "everything random comes from it", NULL, NULL},
+	{"metric", SPEC_OWN, "null", 0, 0, NULL, NULL, "what is optimised; default rmse, logloss or cmae by task", spec_take_metric, "{\"type\":\"string\"}"},
+	{"model", SPEC_OWN, "null", 0, 0, NULL, NULL, "engine and its parameters", spec_take_model, MODEL},
+	{"models", SPEC_OWN, "null", 0, 0, NULL, "*", "several models, searched together", spec_take_model, "{\"type\":\"array\"}"},
+
+	{"hpo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the search; without it one configuration is tried", NULL, NULL},
+	{"hpo.sampler", SPEC_CHOICE, "\"grid\"", 0, 0, "grid random sobol tpe gp", "sobol tpe gp", "how configurations are chosen", NULL, NULL},
+	{"hpo.trials", SPEC_INT, "0", 0, 1e12, NULL, NULL, "configurations a round, over all resumes; with grid: all of it", NULL, NULL},
+	{"hpo.pruner", SPEC_CHOICE, "\"none\"", 0, 0, "none median halving hyperband", "median halving hyperband", "stops poor trials early", NULL, NULL},
+	{"hpo.space", SPEC_OWN, "{}", 0, 0, NULL, NULL, "parameter: [choices], {float: [low, high], log: true} or {int: [low, high], step: 1}, each with when: {parameter: value}",
+	        spec_take_space, "{\"type\":\"object\"}"},
+
+	{"lofo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "leave-one-feature-out importance", NULL, NULL},
+	{"lofo.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "", NULL, NULL},
+	{"lofo.adaptive", SPEC_BOOL, "false", 0, 0, NULL, "true", "stop adding folds to a feature whose interval already decides", NULL, NULL},
+	{"lofo.groups", SPEC_OWN, "{}", 0, 0, NULL, NULL, "features dropped together: name: [features]", spec_take_groups, LISTS},
+
+	{"rfe", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "recursive feature elimination: the sequence of rounds", NULL, NULL},
+	{"rfe.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "", NULL, NULL},
+	{"rfe.drop", SPEC_OWN, "1", 0, 0, NULL, NULL, "a count, a share (\"10%\"), or insignificant", spec_take_drop, "{\"type\":[\"integer\",\"string\"]}"},
+	{"rfe.min_features", SPEC_INT, "1", 1, 1e6, NULL, NULL, "never fewer", NULL, NULL},
+	{"rfe.max_rounds", SPEC_INT, "50", 1, 100000, NULL, NULL, "round 0 included", NULL, NULL},
+	{"rfe.stop", SPEC_OWN, "null", 0, 0, NULL, NULL, "{worse_by: 0.05, patience: 2}, relative to the best round", spec_take_stop, "{\"type\":\"object\"}"},
+	{"rfe.choose", SPEC_OWN, "\"one_se\"", 0, 0, NULL, NULL, "best, one_se or {tolerance: 0.01}", spec_take_choose, "{\"type\":[\"string\",\"object\"]}"},
+
+	{"resources", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "what orch may use", NULL, NULL},
+	{"resources.workers", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "worker processes", NULL, NULL},
+	{"resources.threads", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "threads of each worker", NULL, NULL},
+	{"resources.memory", SPEC_BYTES, "0", 32.0 * (1 << 20), 1e15, NULL, NULL, "all of orch together; default 80 % of what machine or container has", NULL, NULL},
+	{"resources.fit_timeout", SPEC_SECONDS, "3600.0", 0.001, 1e8, NULL, NULL, "for one fit", NULL, NULL},
+	{"resources.retries", SPEC_INT, "1", 0, 100, NULL, NULL, "further attempts after the first", NULL, NULL},
+
+	{"limits", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the plan is refused above these, unless --allow-large", NULL, NULL},
+	{"limits.configurations", SPEC_INT, "5000", 1, 1e15, NULL, NULL, "of a round", NULL, NULL},
+	{"limits.hours", SPEC_REAL, "24.0", 0.0001, 1e6, NULL, NULL, "of the whole campaign", NULL, NULL},
+	{"limits.disk", SPEC_BYTES, "53687091200", 1 << 20, 1e18, NULL, NULL, "of the campaign folder", NULL, NULL},
+
+	{"executor", SPEC_CHOICE, "\"local\"", 0, 0, "local slurm", "slurm", "where workers run", NULL, NULL},
+	{"on_finish", SPEC_TEXT, "null", 0, 0, NULL, "*", "command that is run when the campaign ends", NULL, NULL},
+	{NULL, SPEC_SECTION, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL},
+};
+
+static bool directly_below(const char *path, const char *section, const char **name)
+{
+	size_t length = strlen(section);
+
+	if (length && (strncmp(path, section, length) || path[length] != '.'))
+		return false;
+	*name = path + length + (length > 0);
+	return !strchr(*name, '.');
+}
+
+size_t spec_keys_below(const char *section, const char **names, size_t capacity)
+{
+	size_t count = 0;
+	const char *name;
+
+	for (const struct spec_key *key = spec_keys; key->path; key++)
+		if (directly_below(key->path, section, &name) && count < capacity)
+			names[count++] = name;
+	return count;
+}
+
+const struct spec_key *spec_key_find(const char *section, const char *name)
+{
+	const char *last;
+
+	for (const struct spec_key *key = spec_keys; key->path; key++)
+		if (directly_below(key->path, section, &last) && !strcmp(last, name))
+			return key;
+	return NULL;
+}
