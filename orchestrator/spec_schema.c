@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "orchestrator/spec.h"
+#include "engines/model/engine.h"
 #include "orchestrator/spec_keys.h"
 #include "storage/base/json.h"
 
