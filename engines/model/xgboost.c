@@ -8,7 +8,8 @@
  * - Trees: a fit of the largest number answers all smaller ones bit for bit; there is no early stopping.
  * - Features left out: engines/lofo/boosted_lofo.h.
  * - Seed: a hash of the job's seed and the output; seed_per_iteration makes a round's draws independent of the rounds
- *   before it. Bits depend on the number of threads, which is the job's. */
+ *   before it. What the library samples (subsample, colsample_*) it draws by position: there another column more
+ *   or less is another draw for all. Bits depend on the number of threads, which is the job's. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -44,6 +44,7 @@ struct problem {
 	struct engine_variant variants[VARIANTS];
 	struct engine_job job;
 	struct seen seen[VARIANTS];
+	size_t answers, stop_at; /* stop_at: the answer at which the job is told to stop; 0: none */
 };
 
 static double unit(uint32_t row, uint32_t column)
@@ -74,7 +75,7 @@ static int keep_answer(void *context, const struct engine_answer *answer, struct
 	}
 	if (answer->sse)
 		memcpy(seen->sse, answer->sse, p->data.outputs * sizeof(double));
-	return 0;
+	return ++p->answers == p->stop_at ? ORCH_ESTOPPED : 0;
 }
 
 static double value_of(const struct problem *p, uint32_t i, unsigned output)
@@ -410,6 +411,23 @@ static void boosted_lofo__models_are_trained_without_it(void **state)
 	problem_release(p);
 }
 
+static void boosted_lofo__stops_when_told(void **state)
+{
+	static const char *const params[] = {"{\"trees\":3}", "{\"trees\":3,\"subsample\":0.5}"};
+
+	(void)state;
+	for (size_t k = 0; k < 2; k++) {
+		struct problem *p = problem_make(1, 0, 0);
+
+		for (uint32_t f = 0; f < 5; f++)
+			problem_vary(p, params[k], &f, 1);
+		p->stop_at = 3;
+		assert_int_equal(engine_xgboost.run(&p->job, NULL), ORCH_ESTOPPED);
+		assert_int_equal(p->answers, 3);
+		problem_release(p);
+	}
+}
+
 /* --- the seed with which columns are shut out: no draw of 0 (boosted_lofo.c)
  * -------------------------------------------- */
 #define MT_SIZE 624
@@ -470,6 +488,7 @@ int main(void)
 	        cmocka_unit_test(boosted_lofo__says_when_it_trains_from_the_start),
 	        cmocka_unit_test(boosted_lofo__says_which_features_need_it),
 	        cmocka_unit_test(boosted_lofo__models_are_trained_without_it),
+	        cmocka_unit_test(boosted_lofo__stops_when_told),
 	        cmocka_unit_test(boosted_lofo__no_column_is_drawn_with_zero),
 	};
 

@@ -2,7 +2,9 @@
  * missing values, categories, models, errors, memory. The models of xgboost__model_gives_the_same_numbers were also
  * loaded in Python's xgboost 1.7.6 (Booster.load_model, DMatrix of numpy 1.26 and of pandas with a categorical column):
  * predict gave the very floats of the answers for one output, three joined outputs, two classes, four classes and a
- * Poisson objective; feature_names, feature_types and num_boosted_rounds were right. */
+ * Poisson objective; feature_names, feature_types and num_boosted_rounds were right. xgboost.train of the same version
+ * on a QuantileDMatrix of the same rows (100 trees, depth 4, the same base score; regression, two classes with missing
+ * values, four classes) predicted the same floats as the engine. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
