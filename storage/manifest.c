@@ -1,7 +1,10 @@
 #include "storage/manifest.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
@@ -42,15 +45,47 @@ void manifest_release(struct manifest *manifest)
 	*manifest = (struct manifest){0};
 }
 
+static int compare_name(const void *name, const void *entry)
+{
+	return strcmp(name, ((const struct manifest_entry *)entry)->name);
+}
+
 const char *manifest_find(const struct manifest *manifest, const char *name)
 {
-	for (size_t i = 0; i < manifest->count; i++)
-		if (strcmp(manifest->entries[i].name, name) == 0)
-			return manifest->entries[i].hash;
-	return NULL;
+	const struct manifest_entry *entry =
+		manifest->count ? bsearch(name, manifest->entries, manifest->count, sizeof *manifest->entries, compare_name) : NULL;
+	return entry ? entry->hash : NULL;
 }
 
 /* --- making --- */
+
+/* Unlike hash_file it does not drop cached pages: the hash is of what was written, so that a disk that kept something else is
+ * found when manifest_verify reads past the cache. */
+static int hash_as_written(const char *path, char out[HASH_HEX], uint64_t *size, struct orch_err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return orch_fail_sys(err, ORCH_EIO, errno, "cannot open %s", path);
+	struct hash hash;
+	size_t capacity = (size_t)256 * 1024;
+	char *buffer = mem_must(capacity, 1);
+	ssize_t got;
+	uint64_t total = 0;
+	hash_begin(&hash);
+	while ((got = read(fd, buffer, capacity)) > 0 || (got < 0 && errno == EINTR))
+		if (got > 0) {
+			hash_add(&hash, buffer, (size_t)got);
+			total += (uint64_t)got;
+		}
+	int sys = errno;
+	free(buffer);
+	close(fd);
+	if (got < 0)
+		return orch_fail_sys(err, ORCH_EIO, sys, "cannot read %s", path);
+	hash_end_hex(&hash, out);
+	*size = total;
+	return 0;
+}
 
 int manifest_make(const char *folder, const char *const *skip, struct manifest *out, struct orch_err *err)
 {
@@ -65,7 +100,7 @@ int manifest_make(const char *folder, const char *const *skip, struct manifest *
 		struct manifest_entry *entry = &made.entries[made.count++];
 		char *path = file_join(folder, files.names[i]);
 		entry->name = mem_text(files.names[i]);
-		code = hash_file(path, 0, entry->hash, &entry->size, err);
+		code = hash_as_written(path, entry->hash, &entry->size, err);
 		free(path);
 	}
 	file_list_release(&files);

@@ -17,7 +17,8 @@ struct manifest {
 	struct manifest_entry *entries;
 	size_t count;
 };
-/* skip: names (relative) that are left out, NULL-terminated, may be NULL. */
+/* Hashes what reading gives (the page cache: what was written); verify hashes what the disk holds.
+ * skip: names (relative) that are left out, NULL-terminated, may be NULL. */
 int manifest_make(const char *folder, const char *const *skip, struct manifest *out, struct orch_err *err);
 int manifest_parse(const char *text, size_t length, const char *where, struct manifest *out, struct orch_err *err);
 void manifest_text(const struct manifest *manifest, struct text_buf *out);
