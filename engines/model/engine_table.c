@@ -6,12 +6,14 @@
 extern const struct engine engine_command;
 extern const struct engine engine_fake;
 extern const struct engine engine_forest;
+extern const struct engine engine_ridge;
 extern const struct engine engine_xgboost;
 
 const struct engine *const engine_table[] = {
 	&engine_command,
 	&engine_fake,
 	&engine_forest,
+	&engine_ridge,
 	&engine_xgboost,
 	NULL,
 };
