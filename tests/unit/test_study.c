@@ -1,0 +1,229 @@
+/* A study over a frame and folds made by hand: targets, units, selection, metrics, what it refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orchestrator/study.h"
+#include "storage/base/file.h"
+#include "storage/base/json.h"
+
+#define ROWS 40
+
+struct fixture {
+	char folder[64], *frame, *folds, *yaml;
+	struct spec *spec;
+	struct study *study;
+};
+
+static void write_frame(const char *path, bool missing)
+{
+	static const char *const levels[] = {"no", "yes"};
+	struct frame_writer *writer = NULL;
+	double rows[ROWS], a[ROWS], b[ROWS], angle[ROWS], y[ROWS];
+	int32_t class[ROWS];
+
+	for (int i = 0; i < ROWS; i++) {
+		rows[i] = i;
+		a[i] = missing && i == 3 ? NAN : i * 0.5;
+		b[i] = i % 7;
+		angle[i] = i * 9;
+		y[i] = 3 * i + i % 2;
+		class[i] = i % 2;
+	}
+	assert_int_equal(frame_writer_begin(path, ROWS, &writer, NULL), 0);
+	frame_writer_number(writer, "__row", COLUMN_ROW, rows);
+	frame_writer_number(writer, "a", COLUMN_FEATURE, a);
+	frame_writer_number(writer, "b", COLUMN_FEATURE, b);
+	frame_writer_number(writer, "c", COLUMN_FEATURE, b);
+	frame_writer_number(writer, "direction", COLUMN_TARGET, angle);
+	frame_writer_number(writer, "y", COLUMN_TARGET, y);
+	frame_writer_category(writer, "class", COLUMN_TARGET, false, class, levels, 2);
+	assert_int_equal(frame_writer_commit(&writer, NULL), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof *fixture);
+
+	strcpy(fixture->folder, "/tmp/orch-study-XXXXXX");
+	assert_non_null(mkdtemp(fixture->folder));
+	fixture->frame = file_join(fixture->folder, "f.frame");
+	fixture->folds = file_join(fixture->folder, "f.folds");
+	fixture->yaml = file_join(fixture->folder, "c.yaml");
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	study_close(fixture->study);
+	spec_release(fixture->spec);
+	file_remove_tree(fixture->folder, NULL);
+	free(fixture->frame);
+	free(fixture->folds);
+	free(fixture->yaml);
+	free(fixture);
+	return 0;
+}
+
+static int open_study(struct fixture *fixture, const char *text, bool missing, struct orch_err *err)
+{
+	char *report = NULL;
+	struct frame *frame = NULL;
+	struct split *split = NULL;
+	void *bytes;
+	size_t length;
+
+	assert_int_equal(file_write_new(fixture->yaml, text, strlen(text), NULL), 0);
+	if (spec_load(fixture->yaml, false, &fixture->spec, &report, NULL))
+		fail_msg("%s", report);
+	write_frame(fixture->frame, missing);
+	assert_int_equal(frame_open(fixture->frame, true, &frame, NULL), 0);
+	assert_int_equal(study_split(fixture->spec, frame, &split, err), 0);
+	assert_int_equal(split_encode(split, &bytes, &length), 0);
+	assert_int_equal(file_write_new(fixture->folds, bytes, length, NULL), 0);
+	free(bytes);
+	split_release(split);
+	frame_close(frame);
+	return study_open(fixture->spec, fixture->frame, fixture->folds, &fixture->study, err);
+}
+
+static void study__regression(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nsplit: {holdout: 0.25, folds: {k: 3}}\nlofo: {groups: {both: [a, c]}}\n", false, NULL), 0);
+	assert_string_equal(fixture->study->metric->name, "rmse");
+	assert_int_equal(fixture->study->outputs, 1);
+	assert_int_equal(fixture->study->folds, 3);
+	assert_int_equal(fixture->study->holdout_rows, 10);
+	assert_int_equal(fixture->study->feature_count, 3);
+	assert_int_equal(fixture->study->unit_count, 2);
+	assert_string_equal(fixture->study->units[0].name, "both");
+	assert_int_equal(fixture->study->units[0].count, 2);
+	assert_string_equal(fixture->study->units[1].name, "b");
+	assert_true(fixture->study->target[4] == 12);
+}
+
+static void study__selection_keeps_identity_and_order(void **state)
+{
+	struct fixture *fixture = *state;
+	json_t *names;
+	struct orch_err err = {0};
+	uint32_t positions[3];
+
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: {both: [a, c]}}\n", false, NULL), 0);
+	names = json_pack("[s, s]", "c", "b");
+	assert_int_equal(study_select(fixture->study, names, NULL), 0);
+	json_decref(names);
+	assert_int_equal(fixture->study->feature_count, 2);
+	assert_string_equal(fixture->study->features[0]->name, "b");
+	assert_int_equal(fixture->study->feature_ids[1], 2);
+	assert_string_equal(fixture->study->units[1].name, "both");
+	assert_int_equal(study_unit_positions(fixture->study, &fixture->study->units[1], positions), 1);
+	assert_int_equal(positions[0], 1);
+	names = json_pack("[s]", "nobody");
+	assert_int_equal(study_select(fixture->study, names, &err), ORCH_EINPUT);
+	assert_non_null(strstr(err.text, "nobody"));
+	json_decref(names);
+}
+
+static void study__angle_is_sine_and_cosine(void **state)
+{
+	struct fixture *fixture = *state;
+	struct arena arena = {0};
+	struct metric_input in;
+	uint32_t rows[] = {0, 10};
+	double prediction[] = {sin(350 * 0.017453292519943295), 1, cos(350 * 0.017453292519943295), 0};
+
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: {angle: direction}}\nmodel: {engine: fake}\n", false, NULL), 0);
+	assert_true(fixture->study->angle);
+	assert_int_equal(fixture->study->outputs, 2);
+	assert_string_equal(fixture->study->metric->name, "cmae");
+	assert_true(fabs(fixture->study->target[10] - 1) < 1e-12);
+	assert_int_equal(study_metric_input(fixture->study, rows, 2, prediction, &arena, &in, NULL), 0);
+	assert_true(fabs(in.prediction[0] - 350) < 1e-9);
+	assert_true(fabs(in.prediction[1] - 90) < 1e-9);
+	assert_true(fabs(fixture->study->metric->score(&in) - 5) < 1e-9);
+	arena_release(&arena);
+}
+
+static void study__classification(void **state)
+{
+	struct fixture *fixture = *state;
+	struct arena arena = {0};
+	struct metric_input in;
+	uint32_t rows[] = {0, 1};
+	double probability[] = {0.9, 0.5, 0.1, 0.5};
+	json_t *metrics;
+
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: class}\nmodel: {engine: xgboost}\nmetric: accuracy\n", false, NULL), 0);
+	assert_int_equal(fixture->study->classes, 2);
+	assert_string_equal(fixture->study->class_names[1], "yes");
+	assert_int_equal(study_metric_input(fixture->study, rows, 2, probability, &arena, &in, NULL), 0);
+	assert_true(in.prediction[1] == 0); /* ties go to the lower class */
+	metrics = study_metrics(fixture->study, &in);
+	assert_true(json_get_real(metrics, "accuracy", 0) == 0.5);
+	assert_null(json_object_get(metrics, "rmse"));
+	json_decref(metrics);
+	arena_release(&arena);
+}
+
+static void refuses(void **state, const char *text, bool missing, const char *expected)
+{
+	struct fixture *fixture = *state;
+	struct orch_err err = {0};
+
+	assert_int_equal(open_study(fixture, text, missing, &err), ORCH_EINPUT);
+	if (!strstr(err.text, expected))
+		fail_msg("\"%s\" does not say \"%s\"", err.text, expected);
+}
+
+static void study__refuses_wrong_metric(void **state)
+{
+	refuses(state, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nmetric: auc\n", false, "does not fit this target: it is regression");
+}
+
+static void study__refuses_missing_where_engine_cannot(void **state)
+{
+	refuses(state, "data: {source: a.csv, target: y}\nmodel: {engine: ridge}\n", true, "\"a\" has 1 missing values");
+}
+
+static void study__refuses_unknown_group_member(void **state)
+{
+	refuses(state, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: {g: [a, zebra]}}\n", false, "zebra");
+}
+
+static void study__tells_all_at_once(void **state)
+{
+	refuses(state, "data: {source: a.csv, target: class}\nmodel: {engine: ridge}\nlofo: {groups: {g: [a, zebra]}}\n", false, "zebra");
+	assert_null(((struct fixture *)*state)->study);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(study__regression),
+		CASE(study__selection_keeps_identity_and_order),
+		CASE(study__angle_is_sine_and_cosine),
+		CASE(study__classification),
+		CASE(study__refuses_wrong_metric),
+		CASE(study__refuses_missing_where_engine_cannot),
+		CASE(study__refuses_unknown_group_member),
+		CASE(study__tells_all_at_once),
+	};
+
+	setenv("ORCH_FAKE_ENGINE", "1", 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
