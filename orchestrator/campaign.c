@@ -10,6 +10,7 @@
 #include "orchestrator/prepare.h"
 #include "orchestrator/probe.h"
 #include "orchestrator/round_run.h"
+#include "orchestrator/stage.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/process.h"
@@ -30,6 +31,20 @@ char *campaign_round_path(const struct campaign *campaign, unsigned round)
 
 	snprintf(name, sizeof name, "rounds/round_%03u", round);
 	return campaign_dir_path(campaign->dir, name);
+}
+
+int campaign_count_stage(struct campaign *campaign, unsigned round, unsigned stage, struct orch_err *err)
+{
+	int64_t done = 0, failed = 0;
+	int code = ledger_counts(campaign->ledger, round, stage_table[stage].name, &done, &failed, err);
+
+	if (code)
+		return code;
+	campaign->fits_done += done;
+	campaign->fits_failed += failed;
+	if (stage == STAGE_HPO)
+		campaign->trials_done += (done + failed) / campaign->study->folds;
+	return 0;
 }
 
 static int open_logs(struct campaign *campaign, struct orch_err *err)

@@ -62,6 +62,8 @@ void campaign_close(struct campaign *campaign);
 /* --- parts, shared by campaign*.c --- */
 int campaign_event(struct campaign *campaign, const char *event, json_t *take_fields, struct orch_err *err);
 char *campaign_round_path(const struct campaign *campaign, unsigned round); /* rounds/round_NNN, malloc'd */
+/* Adds to the totals what the ledger holds of a stage whose fits are not looked at one by one any more. */
+int campaign_count_stage(struct campaign *campaign, unsigned round, unsigned stage, struct orch_err *err);
 /* Everything derived from a published round: ledger row, bundle, provenance, summary. Idempotent. */
 int campaign_seal_round(struct campaign *campaign, unsigned round, struct orch_err *err);
 /* Runs one round to its publication (or finds it published). *next: features of the next round, or NULL when this was the last. */

@@ -84,6 +84,9 @@ int campaign_round(struct campaign *campaign, unsigned round, const json_t *feat
 	free(path);
 	if (published) {
 		code = study_select(campaign->study, features, err);
+		for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
+			if (stage_table[s].has_fits)
+				code = campaign_count_stage(campaign, round, s, err);
 		return code ? code : campaign_seal_round(campaign, round, err);
 	}
 	code = send_setup(campaign, round, features, err);

@@ -5,6 +5,7 @@
 
 #include "engines/rfe/rfe.h"
 #include "orchestrator/campaign.h"
+#include "orchestrator/stage.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 
@@ -75,9 +76,34 @@ static int chosen_row(const struct campaign *campaign, const json_t *rounds, jso
 	return code;
 }
 
+struct totals {
+	json_int_t trials, trials_failed;
+	int64_t fits, fits_failed;
+};
+
+static int add_totals(const struct campaign *campaign, unsigned round, struct totals *totals, struct orch_err *err)
+{
+	json_t *best = NULL;
+	int code = read_round(campaign, round, "01_hpo/best.json", &best, err);
+
+	totals->trials += json_get_int(best, "trials", 0);
+	totals->trials_failed += json_get_int(best, "failed", 0);
+	json_decref(best);
+	for (unsigned s = 0; s < STAGE_COUNT && !code; s++) {
+		int64_t done = 0, failed = 0;
+
+		if (stage_table[s].has_fits)
+			code = ledger_counts(campaign->ledger, round, stage_table[s].name, &done, &failed, err);
+		totals->fits += done + failed;
+		totals->fits_failed += failed;
+	}
+	return code;
+}
+
 int campaign_summary(const struct campaign *campaign, unsigned count, bool done, json_t **out, struct orch_err *err)
 {
 	json_t *rounds = json_array(), *chosen = NULL;
+	struct totals totals = {0};
 	int code = 0;
 
 	for (unsigned round = 0; round < count && !code; round++) {
@@ -86,6 +112,8 @@ int campaign_summary(const struct campaign *campaign, unsigned count, bool done,
 		code = round_row(campaign, round, &row, err);
 		if (!code)
 			json_array_append_new(rounds, row);
+		if (!code)
+			code = add_totals(campaign, round, &totals, err);
 	}
 	if (!code)
 		code = chosen_row(campaign, rounds, &chosen, err);
@@ -93,8 +121,7 @@ int campaign_summary(const struct campaign *campaign, unsigned count, bool done,
 		*out = json_pack("{s:i, s:s, s:s, s:b, s:s, s:b, s:O, s:o, s:{s:i, s:I, s:I, s:I, s:I}}", "version", 1, "name", campaign->spec->name, "metric",
 		        campaign->study->metric->name, "maximise", campaign->study->metric->maximise, "task", campaign->study->task == ENGINE_CLASSIFICATION ? "classification" :
 		        campaign->study->angle ? "angle" : "regression", "done", done, "rounds", rounds, "chosen", chosen, "totals", "rounds", (int)count, "trials",
-		        (json_int_t)(campaign->trials_done + campaign->trials_failed), "trials_failed", (json_int_t)campaign->trials_failed, "fits",
-		        (json_int_t)(campaign->fits_done + campaign->fits_failed), "fits_failed", (json_int_t)campaign->fits_failed);
+		        totals.trials, "trials_failed", totals.trials_failed, "fits", (json_int_t)totals.fits, "fits_failed", (json_int_t)totals.fits_failed);
 	json_decref(rounds);
 	return code;
 }

@@ -628,6 +628,9 @@ int round_run_open(struct campaign *campaign, unsigned round, struct round_run *
 		code = round_dir_begin(campaign->dir, round, &run->dir, err);
 	if (!code)
 		code = keep_stages(run, err);
+	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
+		if (stage_table[s].has_fits && committed(run, bit(s)))
+			code = campaign_count_stage(campaign, round, s, err);
 	if (code)
 		round_run_close(run);
 	else
