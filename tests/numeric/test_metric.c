@@ -266,6 +266,7 @@ static void metric__one_class_only(void **state)
 	in.truth = zeros;
 	in.prediction = ones;
 	check("precision", &in, 0);
+	check("recall", &in, NAN);
 	check("f1", &in, 0);
 	in.probability = NULL;
 	check("logloss", &in, NAN);
@@ -349,6 +350,18 @@ static void metric__offset_keeps_digits(void **state)
 		prediction[i] += 1e9;
 	}
 	assert_float_equal(score("r2", &in), at_zero, 1e-13);
+}
+
+/* 1e16 + 1 is 1e16 in doubles: a plain sum would lose all small errors behind a large one. */
+static void metric__small_errors_behind_a_large_one(void **state)
+{
+	static double truth[1001], prediction[1001];
+	struct metric_input in = {.n = 1001, .outputs = 1, .truth = truth, .prediction = prediction};
+
+	(void)state;
+	for (unsigned i = 0; i < 1001; i++)
+		prediction[i] = i ? 1 : 1e8;
+	check("mse", &in, (1e16 + 1000) / 1001);
 }
 
 /* --- the table --- */
@@ -582,6 +595,7 @@ int main(void)
 		cmocka_unit_test(metric__ties_in_auc_are_halves),
 		cmocka_unit_test(metric__infinite_prediction_is_not_finite),
 		cmocka_unit_test(metric__offset_keeps_digits),
+		cmocka_unit_test(metric__small_errors_behind_a_large_one),
 		cmocka_unit_test(metric__table_is_whole),
 		cmocka_unit_test(metric__better_and_gain_know_the_direction),
 		cmocka_unit_test(metric__weight_is_repetition_and_order_is_nothing),

@@ -81,13 +81,13 @@ static void rfe__many_names_are_cut(void **state)
 
 static void rfe__fraction_is_rounded_down(void **state)
 {
-	struct rfe_unit units[40];
-	size_t dropped[40];
+	struct rfe_unit units[120];
+	size_t dropped[120];
 
 	(void)state;
-	for (unsigned i = 0; i < 40; i++)
+	for (unsigned i = 0; i < 120; i++)
 		units[i] = (struct rfe_unit){"x", 1, i, i};
-	for (size_t n = 2; n <= 40; n++)
+	for (size_t n = 2; n <= 120; n++)
 		for (unsigned percent = 1; percent < 100; percent++) {
 			struct rfe_drop_rule rule = {RFE_DROP_FRACTION, .fraction = percent / 100.0};
 			size_t want = n * percent / 100, got = rfe_drop(&rule, units, n, dropped, NULL);

@@ -401,13 +401,13 @@ static void random__ranges_are_filled_evenly(void **state)
 	enum { N = 4000 };
 	struct world w;
 	struct sampler_request request;
-	double u_low = 0, log_low = 0, one_to_ten = 0, steps[11] = {0}, doubled[6] = {0}, list[3] = {0};
+	double u_low = 0, log_low = 0, one_to_ten = 0, twos = 0, steps[11] = {0}, doubled[6] = {0}, list[3] = {0};
 	void *search;
 
 	(void)state;
 	world_make(&w,
 	           "{\"u\":{\"float\":[-1,3]},\"l\":{\"float\":[0.001,0.1],\"log\":true},\"i\":{\"int\":[1,100],\"log\":true},"
-	           "\"s\":{\"float\":[0,1],\"step\":0.1},\"d\":{\"int\":[5,15],\"step\":2},\"c\":[\"a\",\"b\",null]}",
+	           "\"s\":{\"float\":[0,1],\"step\":0.1},\"d\":{\"int\":[5,15],\"step\":2},\"c\":[\"a\",\"b\",null],\"k\":{\"int\":[1,2],\"log\":true}}",
 	           NULL);
 	request = request_of(&w);
 	search = must_open(&sampler_random, &request);
@@ -429,6 +429,7 @@ static void random__ranges_are_filled_evenly(void **state)
 		u_low += u < 1;
 		log_low += l < 0.01;
 		one_to_ten += i <= 10;
+		twos += value_of(p, "k") == 2;
 		steps[(int)round(s * 10)]++;
 		doubled[(int)(d - 5) / 2]++;
 		list[json_is_null(c) ? 2 : json_string_value(c)[0] - 'a']++;
@@ -437,6 +438,7 @@ static void random__ranges_are_filled_evenly(void **state)
 	assert_float_equal(u_low / N, 0.5, 0.04);
 	assert_float_equal(log_low / N, 0.5, 0.04);
 	assert_float_equal(one_to_ten / N, log(11) / log(101), 0.04); /* [1, 11) of [1, 101) */
+	assert_float_equal(twos / N, log(1.5) / log(3), 0.04);                /* [2, 3) of [1, 3) */
 	for (unsigned k = 0; k < 11; k++)
 		assert_float_equal(steps[k] / N, 1 / 11.0, 0.024);
 	for (unsigned k = 0; k < 6; k++)

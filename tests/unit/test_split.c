@@ -271,6 +271,145 @@ static void split__groups_follow_strata(void **state)
 	split_release(split);
 }
 
+/* The sum over strata, and over all rows, of ((rows here - share of them) / rows)^2; here[row]: is the row here? */
+static double imbalance(
+        const struct shape *s, const struct split *split, const bool *here, double share, bool skip_holdout)
+{
+	double sum = 0;
+
+	for (uint32_t c = 0; c <= s->strata; c++) { /* the last for all rows */
+		double have = 0, all = 0;
+
+		if (c < s->strata && !s->request.stratum)
+			continue;
+		for (size_t i = 0; i < split->rows; i++) {
+			bool counts = (c == s->strata || s->stratum[i] == c) &&
+			              !(skip_holdout && split->fold[i] == SPLIT_HOLDOUT);
+
+			all += counts;
+			have += counts && here[i];
+		}
+		sum += all > 0 ? pow((have - share * all) / all, 2) : 0;
+	}
+	return sum;
+}
+
+struct walker {
+	uint64_t first, second;
+	uint32_t group;
+};
+
+static int compare_walkers(const void *left, const void *right)
+{
+	const struct walker *a = left, *b = right;
+
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
+	return a->second < b->second ? -1 : a->second > b->second;
+}
+
+/* Groups with rows (outside the holdout, when asked) in the documented order: holdout by hash, folds by size class and
+ * hash. */
+static size_t walk_groups(
+        const struct shape *s, const struct split *split, const char *purpose, bool folds, struct walker *out)
+{
+	uint64_t key = address_text(address_text(s->request.seed, "split"), purpose);
+	size_t count = 0;
+
+	for (uint32_t g = 0; g < s->request.group_count; g++) {
+		size_t size = 0;
+
+		for (size_t i = 0; i < split->rows; i++)
+			size += s->group[i] == g && !(folds && split->fold[i] == SPLIT_HOLDOUT);
+		if (size == 0)
+			continue;
+		out[count] = (struct walker){0, address_hash(folds ? address_hash(key, 0) : key, g), g};
+		if (folds && s->request.shuffle)
+			out[count].first = 63 - (uint64_t)log2((double)size);
+		if (folds && !s->request.shuffle)
+			out[count] = (struct walker){1000 - size, g, g};
+		count++;
+	}
+	qsort(out, count, sizeof(*out), compare_walkers);
+	return count;
+}
+
+static void set_group(const struct shape *s, const struct split *split, uint32_t group, bool *here, bool value)
+{
+	for (size_t i = 0; i < split->rows; i++)
+		if (s->group[i] == group)
+			here[i] = value;
+}
+
+static unsigned place_of(const struct shape *s, const struct split *split, uint32_t group)
+{
+	size_t i = 0;
+
+	while (s->group[i] != group)
+		i++;
+	return split->fold[i];
+}
+
+/* Each group goes where the imbalance, counted anew from all rows, grows least. */
+static void check_placing(const struct shape *s, const struct split *split)
+{
+	static bool here[10][MAX_ROWS];
+	struct walker walk[MAX_ROWS];
+	size_t count = walk_groups(s, split, "groups", true, walk);
+
+	memset(here, 0, sizeof(here));
+	for (size_t w = 0; w < count; w++) {
+		unsigned chosen = place_of(s, split, walk[w].group);
+		double change[10], least = INFINITY;
+
+		for (unsigned f = 0; f < split->k; f++) {
+			double before = imbalance(s, split, here[f], 0, true);
+
+			set_group(s, split, walk[w].group, here[f], true);
+			change[f] = imbalance(s, split, here[f], 0, true) - before;
+			set_group(s, split, walk[w].group, here[f], false);
+			least = fmin(least, change[f]);
+		}
+		assert_true(change[chosen] <= least + 1e-12);
+		set_group(s, split, walk[w].group, here[chosen], true);
+	}
+}
+
+static void check_holdout_drawing(const struct shape *s, const struct split *split)
+{
+	bool here[MAX_ROWS] = {false};
+	struct walker walk[MAX_ROWS];
+	size_t count = walk_groups(s, split, "holdout", false, walk), taken = 0;
+
+	for (size_t w = 0; w < count && count - taken > split->k; w++) {
+		bool is_taken = place_of(s, split, walk[w].group) == SPLIT_HOLDOUT;
+		double before = imbalance(s, split, here, s->request.holdout_fraction, false), after;
+
+		set_group(s, split, walk[w].group, here, true);
+		after = imbalance(s, split, here, s->request.holdout_fraction, false);
+		assert_true(is_taken ? after < before + 1e-12 : after > before - 1e-12);
+		set_group(s, split, walk[w].group, here, is_taken);
+		taken += is_taken;
+	}
+}
+
+static void split__groups_equal_naive_greed(void **state)
+{
+	struct shape s;
+
+	(void)state;
+	for (uint64_t number = 0; number < 60; number++) {
+		struct split *split;
+
+		shape_make(&s, number, SPLIT_GROUP);
+		split = must_build(&s.request);
+		check_placing(&s, split);
+		if (s.request.holdout_fraction > 0)
+			check_holdout_drawing(&s, split);
+		split_release(split);
+	}
+}
+
 /* --- time --- */
 
 static void check_time(const struct shape *s, const struct split *split)
@@ -642,6 +781,7 @@ int main(void)
 		cmocka_unit_test(split__groups_stay_whole),
 		cmocka_unit_test(split__groups_are_balanced),
 		cmocka_unit_test(split__groups_follow_strata),
+		cmocka_unit_test(split__groups_equal_naive_greed),
 		cmocka_unit_test(split__time_never_trains_on_the_future),
 		cmocka_unit_test(split__time_by_hand),
 		cmocka_unit_test(split__equals_row_by_row_twin),
