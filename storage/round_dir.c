@@ -298,6 +298,21 @@ static int compare_stage(const char *work, const char *stage, const struct manif
 	return code;
 }
 
+/* COMPLETE is JSON, and what cannot stand in it cannot be sealed. */
+static int check_names(const char *folder, const struct manifest *manifest, struct orch_err *err)
+{
+	for (size_t i = 0; i < manifest->count; i++) {
+		const char *name = manifest->entries[i].name;
+		if (text_is_utf8(name, strlen(name)))
+			continue;
+		char *safe = text_printable(name);
+		int code = orch_fail(err, ORCH_EINPUT, "%s/%s: the name of a file in a round must be UTF-8", folder, safe);
+		free(safe);
+		return code;
+	}
+	return 0;
+}
+
 static json_t *complete_object(unsigned round, const struct manifest *manifest, const char *manifest_hash, const json_t *further)
 {
 	json_t *files = json_object(), *complete = json_object();
@@ -347,6 +362,8 @@ static int seal(const struct round_dir *dir, const char *folder, const json_t *f
 	int code = remove_old_seal(folder, err);
 	if (!code)
 		code = manifest_make(folder, round_allowed, &manifest, err);
+	if (!code)
+		code = check_names(folder, &manifest, err);
 	for (size_t i = 0; i < dir->stages.count && !code; i++)
 		code = compare_stage(folder, dir->stages.names[i], &manifest, err);
 	if (!code)

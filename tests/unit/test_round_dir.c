@@ -356,6 +356,23 @@ static void round_dir__verify_finds_every_kind_of_damage(void **state)
 	assert_int_equal(verify(NULL, &err), ORCH_EMISSING);
 }
 
+static void round_dir__names_must_be_utf8(void **state)
+{
+	(void)state;
+	struct round_dir *dir = NULL;
+	struct orch_err err = {0};
+	char *path = NULL;
+	assert_int_equal(round_dir_begin(&campaign, 2, &dir, NULL), 0);
+	assert_int_equal(round_dir_stage_begin(dir, "01_hpo", &path, NULL), 0);
+	char *name = file_join(path, "bad \xff.csv");
+	assert_int_equal(write_plain(name, "x"), 0);
+	assert_int_equal(round_dir_stage_commit(dir, "01_hpo", path, NULL), 0);
+	assert_int_equal(round_dir_commit(&dir, NULL, &err), ORCH_EINPUT);
+	assert_non_null(strstr(err.text, "must be UTF-8"));
+	free(name);
+	free(path);
+}
+
 static void round_dir__remove_work_removes(void **state)
 {
 	(void)state;
@@ -479,6 +496,7 @@ int main(int argc, char **argv)
 		CASE(round_dir__what_no_stage_vouches_for_is_left_out),
 		CASE(round_dir__a_link_in_the_place_of_the_work_folder_goes),
 		CASE(round_dir__verify_finds_every_kind_of_damage),
+		CASE(round_dir__names_must_be_utf8),
 		CASE(round_dir__remove_work_removes),
 		CASE(round_dir__killed_at_any_step_it_is_whole_or_not_there),
 		CASE(round_dir__a_failing_step_is_never_acknowledged),
