@@ -337,10 +337,13 @@ double ridge_sse(const struct ridge_solver *solver, const double *beta, size_t o
 	const double *b = beta + o * p;
 	double linear, square, total = system->test_yy[o];
 
+	*mass = total;
+	if (p == 0)
+		return total;
 	cblas_dsymv(CblasColMajor, CblasUpper, n, 1, system->test_cross, n, b, 1, 0, solver->vector, 1);
 	linear = 2 * cblas_ddot(n, b, 1, system->test_xy + o * p, 1);
 	square = cblas_ddot(n, b, 1, solver->vector, 1);
-	*mass = total + fabs(linear) + square;
+	*mass += fabs(linear) + square;
 	return total - linear + square;
 }
 

@@ -149,6 +149,46 @@ static inline void table_end(struct table *t)
 	arena_release(&t->arena);
 }
 
+/* p numbers of different units and offsets, correlated by a common part, and a target that most of them share in. */
+static inline void table_random(struct table *t, size_t numbers, uint64_t seed, double common, double noise)
+{
+	static const double unit[] = {1, 0.01, 30, 1000, 1e-5, 1}, offset[] = {0, 3, -2, 0.5, 0, 100};
+	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
+
+	for (size_t j = 0; j < numbers; j++) {
+		double *values = table_number(t, names[j]);
+
+		for (size_t i = 0; i < t->rows; i++) {
+			double z = table_normal(seed + j, i) + common * table_normal(seed + 100, i);
+
+			values[i] = unit[j % 6] * (z + offset[j % 6]);
+			for (unsigned o = 0; o < t->data.outputs; o++)
+				t->target[o * t->rows + i] +=
+				        z * (1 + (double)((j + o) % 3)) +
+				        (j == 0 ? 7 + noise * table_normal(seed + 200 + o, i) : 0);
+		}
+	}
+	for (size_t i = 0; i < t->rows && t->weight; i++)
+		t->weight[i] = i % 17 == 3 ? 0 : 0.25 + table_unit(seed + 300, i);
+}
+
+/* Constant, duplicated, nearly collinear and far-off columns. */
+static inline void table_awkward(struct table *t)
+{
+	table_random(t, 4, 77, 0.3, 2);
+	double *constant = table_number(t, "constant"), *twin = table_number(t, "twin"), *far = table_number(t, "far");
+	double *near = table_number(t, "near");
+	const double *first = t->columns[0].values;
+
+	for (size_t i = 0; i < t->rows; i++) {
+		constant[i] = 0.1;
+		twin[i] = first[i];
+		far[i] = 1e6 + table_normal(500, i);
+		near[i] = first[i] + 1e-3 * table_normal(501, i);
+		t->target[i] += 2 * (far[i] - 1e6);
+	}
+}
+
 /* ---- what a job answered ---- */
 
 struct recorded {

@@ -8,160 +8,12 @@
 
 #include <cmocka.h>
 
-#include "engines/model/design.h"
 #include "tests/numeric/linear_data.h"
+#include "tests/numeric/linear_twin.h"
 
 extern const struct engine engine_ridge;
 
-#define TWIN_COLUMNS 64
 #define CLOSE 1e-9
-
-/* ---- the naive twin ---- */
-
-struct twin {
-	size_t columns;
-	double coefficient[4][TWIN_COLUMNS]; /* per output; in the order of the columns that are left */
-	double deviation[TWIN_COLUMNS];
-	double *prediction;
-	double sse[4];
-};
-
-/* Minimum-norm x of a (rows x columns, column-major, destroyed) x = b by one-sided Jacobi rotations (Hestenes 1958). */
-static void jacobi_solve(long double *a, size_t rows, size_t columns, const long double *b, long double *x)
-{
-	long double *v = mem_must(columns * columns, sizeof(*v)), largest = 0;
-
-	for (size_t j = 0; j < columns; j++)
-		v[j * columns + j] = 1;
-	for (int sweep = 0, rotated = 1; rotated && sweep < 60; sweep++) {
-		rotated = 0;
-		for (size_t p = 0; p < columns; p++)
-			for (size_t q = p + 1; q < columns; q++) {
-				long double pp = 0, qq = 0, pq = 0;
-
-				for (size_t i = 0; i < rows; i++) {
-					pp += a[p * rows + i] * a[p * rows + i];
-					qq += a[q * rows + i] * a[q * rows + i];
-					pq += a[p * rows + i] * a[q * rows + i];
-				}
-				if (fabsl(pq) <= 1e-18L * sqrtl(pp * qq) || pq == 0)
-					continue;
-				rotated = 1;
-				long double zeta = (qq - pp) / (2 * pq),
-				            t = (zeta < 0 ? -1 : 1) / (fabsl(zeta) + sqrtl(1 + zeta * zeta));
-				long double c = 1 / sqrtl(1 + t * t), s = c * t;
-
-				for (size_t i = 0; i < rows + columns; i++) {
-					long double *left = i < rows ? &a[p * rows + i] : &v[p * columns + i - rows];
-					long double *right = i < rows ? &a[q * rows + i] : &v[q * columns + i - rows];
-					long double old = *left;
-
-					*left = c * old - s * *right;
-					*right = s * old + c * *right;
-				}
-			}
-	}
-	memset(x, 0, columns * sizeof(*x));
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t j = 0; j < columns; j++) {
-			long double square = 0, dot = 0;
-
-			for (size_t i = 0; i < rows; i++) {
-				square += a[j * rows + i] * a[j * rows + i];
-				dot += a[j * rows + i] * b[i];
-			}
-			largest = square > largest ? square : largest;
-			if (pass == 1 && square > 1e-26L * largest)
-				for (size_t i = 0; i < columns; i++)
-					x[i] += v[j * columns + i] * dot / square;
-		}
-	free(v);
-}
-
-static bool is_left_out(const struct engine_variant *variant, size_t f)
-{
-	for (size_t i = 0; i < variant->left_out_count; i++)
-		if (variant->left_out[i] == f)
-			return true;
-	return false;
-}
-
-static void twin_fit(const struct engine_data *data, const struct engine_fold *fold,
-        const struct engine_variant *variant, struct twin *out)
-{
-	double alpha = json_real_value(json_object_get(variant->params, "alpha"));
-	bool intercept = json_is_true(json_object_get(variant->params, "fit_intercept"));
-	bool standardize = json_is_true(json_object_get(variant->params, "standardize"));
-	struct design train, test;
-	size_t n = fold->train_count, m = fold->test_count, p = 0;
-
-	assert_int_equal(design_build(data, fold->train, n, fold->train, n, &train, NULL), 0);
-	assert_int_equal(design_build(data, fold->test, m, fold->train, n, &test, NULL), 0);
-	size_t rows = n + train.columns, column[TWIN_COLUMNS];
-	long double *a = mem_must(rows * (train.columns + 1), sizeof(*a)),
-	            *copy = mem_must(rows * (train.columns + 1), sizeof(*a));
-	long double *b = mem_must(rows, sizeof(*b)), x[TWIN_COLUMNS], mean[TWIN_COLUMNS], scale[TWIN_COLUMNS],
-	            total = 0;
-
-	for (size_t i = 0; i < n; i++)
-		total += data->weight ? data->weight[fold->train[i]] : 1;
-	for (size_t f = 0; f < data->feature_count; f++)
-		for (size_t c = train.first[f]; c < train.first[f + 1] && !is_left_out(variant, f); c++)
-			column[p++] = c;
-	for (size_t j = 0; j < p; j++) {
-		const double *values = train.values + column[j] * n;
-		long double sum = 0, square = 0;
-
-		for (size_t i = 0; i < n; i++)
-			sum += (data->weight ? data->weight[fold->train[i]] : 1) * (long double)values[i];
-		for (size_t i = 0; i < n; i++)
-			square += (data->weight ? data->weight[fold->train[i]] : 1) * (values[i] - sum / total) *
-			          (values[i] - sum / total);
-		mean[j] = intercept ? sum / total : 0;
-		out->deviation[j] = (double)sqrtl(square / total);
-		if (square <= 1e-24L * (sum / total) * (sum / total) * total)
-			out->deviation[j] = 0;
-		scale[j] = standardize && out->deviation[j] > 0 ? sqrtl(square / total) : 1;
-		for (size_t i = 0; i < n; i++)
-			a[j * rows + i] = (values[i] - mean[j]) / scale[j] *
-			                  sqrtl(data->weight ? data->weight[fold->train[i]] : 1);
-		if (intercept && out->deviation[j] == 0)
-			for (size_t i = 0; i < n; i++)
-				a[j * rows + i] = 0;
-		a[j * rows + n + j] = sqrtl(alpha);
-	}
-	out->columns = p;
-	out->prediction = mem_must(m * data->outputs, sizeof(double));
-	for (unsigned o = 0; o < data->outputs; o++) {
-		const double *y = data->target + o * data->rows;
-		long double center = 0, sse = 0;
-
-		for (size_t i = 0; i < n && intercept; i++)
-			center += (data->weight ? data->weight[fold->train[i]] : 1) * (long double)y[fold->train[i]] /
-			          total;
-		for (size_t i = 0; i < n; i++)
-			b[i] = (y[fold->train[i]] - center) * sqrtl(data->weight ? data->weight[fold->train[i]] : 1);
-		memcpy(copy, a, rows * p * sizeof(*a));
-		jacobi_solve(copy, rows, p, b, x);
-		for (size_t j = 0; j < p; j++)
-			out->coefficient[o][j] = (double)(x[j] / scale[j]);
-		for (size_t i = 0; i < m; i++) {
-			long double value = center;
-
-			for (size_t j = 0; j < p; j++)
-				value += (test.values[column[j] * m + i] - mean[j]) * x[j] / scale[j];
-			out->prediction[o * m + i] = (double)value;
-			sse += (data->weight ? data->weight[fold->test[i]] : 1) * (y[fold->test[i]] - value) *
-			       (y[fold->test[i]] - value);
-		}
-		out->sse[o] = (double)sse;
-	}
-	free(a);
-	free(copy);
-	free(b);
-	design_release(&train);
-	design_release(&test);
-}
 
 /* ---- comparisons ---- */
 
@@ -327,29 +179,6 @@ static void check_twin(const struct table *t, struct variants *variants, double 
 
 static const char *const colours[] = {"amber", "blue", "crimson", "dun"};
 
-/* p numbers of different units and offsets, correlated by a common part, and a target that most of them share in. */
-static void fill_random(struct table *t, size_t numbers, uint64_t seed, double common, double noise)
-{
-	static const double unit[] = {1, 0.01, 30, 1000, 1e-5, 1}, offset[] = {0, 3, -2, 0.5, 0, 100};
-	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
-
-	for (size_t j = 0; j < numbers; j++) {
-		double *values = table_number(t, names[j]);
-
-		for (size_t i = 0; i < t->rows; i++) {
-			double z = table_normal(seed + j, i) + common * table_normal(seed + 100, i);
-
-			values[i] = unit[j % 6] * (z + offset[j % 6]);
-			for (unsigned o = 0; o < t->data.outputs; o++)
-				t->target[o * t->rows + i] +=
-				        z * (1 + (double)((j + o) % 3)) +
-				        (j == 0 ? 7 + noise * table_normal(seed + 200 + o, i) : 0);
-		}
-	}
-	for (size_t i = 0; i < t->rows && t->weight; i++)
-		t->weight[i] = i % 17 == 3 ? 0 : 0.25 + table_unit(seed + 300, i);
-}
-
 static void ridge__equals_refits_on_random_shapes(void **state)
 {
 	static const struct {
@@ -370,7 +199,7 @@ static void ridge__equals_refits_on_random_shapes(void **state)
 
 			snprintf(where, sizeof(where), "shape %zu, alpha %g", s, alphas[a]);
 			table_begin(&t, shapes[s].rows, shapes[s].outputs, shapes[s].weights);
-			fill_random(&t, shapes[s].numbers, s, 1, 2);
+			table_random(&t, shapes[s].numbers, s, 1, 2);
 			table_kfold(&t, shapes[s].folds, s);
 			variants_lofo(&variants, &t, alphas[a], true, a != 0);
 			variants_lofo(&variants, &t, alphas[a], s % 2, a == 0);
@@ -387,7 +216,7 @@ static void ridge__equals_refits_over_penalties(void **state)
 
 	(void)state;
 	table_begin(&t, 150, 2, false);
-	fill_random(&t, 7, 5, 0.5, 2);
+	table_random(&t, 7, 5, 0.5, 2);
 	table_kfold(&t, 3, 9);
 	for (int i = -6; i <= 8; i++) {
 		json_t *plain = make_params(pow(10, i), true, false), *scaled = make_params(pow(10, i), false, true);
@@ -403,23 +232,6 @@ static void ridge__equals_refits_over_penalties(void **state)
 	table_end(&t);
 }
 
-/* Constant, duplicated, nearly collinear and far-off columns. */
-static void fill_awkward(struct table *t)
-{
-	fill_random(t, 4, 77, 0.3, 2);
-	double *constant = table_number(t, "constant"), *twin = table_number(t, "twin"), *far = table_number(t, "far");
-	double *near = table_number(t, "near");
-	const double *first = t->columns[0].values;
-
-	for (size_t i = 0; i < t->rows; i++) {
-		constant[i] = 0.1;
-		twin[i] = first[i];
-		far[i] = 1e6 + table_normal(500, i);
-		near[i] = first[i] + 1e-3 * table_normal(501, i);
-		t->target[i] += 2 * (far[i] - 1e6);
-	}
-}
-
 static void ridge__equals_refits_with_awkward_columns(void **state)
 {
 	struct variants variants = {0};
@@ -427,7 +239,7 @@ static void ridge__equals_refits_with_awkward_columns(void **state)
 
 	(void)state;
 	table_begin(&t, 160, 1, true);
-	fill_awkward(&t);
+	table_awkward(&t);
 	table_kfold(&t, 4, 3);
 	variants_lofo(&variants, &t, 1, true, false);
 	variants_lofo(&variants, &t, 0.01, true, true);
@@ -455,7 +267,7 @@ static void ridge__says_when_singular(void **state)
 
 	(void)state;
 	table_begin(&t, 160, 1, false);
-	fill_awkward(&t);
+	table_awkward(&t);
 	table_kfold(&t, 2, 3);
 	variants_lofo(&variants, &t, 0, true, false);
 	run_both(&t, &variants, &job, &predicted, &scored);
@@ -480,7 +292,7 @@ static void ridge__a_constant_has_exactly_no_effect(void **state)
 
 	(void)state;
 	table_begin(&t, 300, 1, false);
-	fill_awkward(&t);
+	table_awkward(&t);
 	table_kfold(&t, 4, 8);
 	variants_lofo(&variants, &t, 1, true, false);
 	run_both(&t, &variants, &job, &predicted, &scored);
@@ -498,7 +310,7 @@ static void ridge__a_constant_has_exactly_no_effect(void **state)
 
 static void fill_mixed(struct table *t, bool missing)
 {
-	fill_random(t, 3, 31, 0.4, 1);
+	table_random(t, 3, 31, 0.4, 1);
 	int32_t *colour = table_category(t, "colour", false, colours, 4),
 	        *grade = table_category(t, "grade", true, colours, 4);
 	double *flag = table_number(t, "flag");
@@ -554,7 +366,7 @@ static void ridge__equals_refits_for_all_kinds_of_folds(void **state)
 
 		snprintf(where, sizeof(where), "folds of kind %d", kind);
 		table_begin(&t, 230, 1, true);
-		fill_random(&t, 5, 11, 1, 1);
+		table_random(&t, 5, 11, 1, 1);
 		if (kind == 0) /* three repeats */
 			for (int r = 0; r < 3; r++)
 				table_kfold(&t, 5, (uint64_t)r);
@@ -582,7 +394,7 @@ static void ridge__survives_a_training_part_without_variance(void **state)
 
 	(void)state;
 	table_begin(&t, 120, 1, true);
-	fill_random(&t, 3, 21, 0.2, 1);
+	table_random(&t, 3, 21, 0.2, 1);
 	double *rare = table_number(&t, "rare"), *jump = table_number(&t, "jump");
 
 	for (size_t i = 0; i < t.rows; i++) {
@@ -605,7 +417,7 @@ static void ridge__scores_a_nearly_exact_fit(void **state)
 
 	(void)state;
 	table_begin(&t, 200, 1, false);
-	fill_random(&t, 6, 4, 0.5, 1e-6);
+	table_random(&t, 6, 4, 0.5, 1e-6);
 	table_kfold(&t, 4, 4);
 	variants_lofo(&variants, &t, 1e-7, true, true);
 	struct engine_job job;
@@ -651,12 +463,13 @@ static void ridge__bits_do_not_depend_on_company(void **state)
 	for (size_t take = 1; take <= 9; take += 4)
 		for (size_t from = 0; from + take <= all.count; from += 7) {
 			struct variants some = {0};
+			struct engine_job part;
 			struct recorder a = {0}, b = {0};
 
 			for (size_t v = from + take; v-- > from;)
 				variants_add(&some, (json_t *)(uintptr_t)all.list[v].params, all.left_out[v],
 				        all.list[v].left_out_count);
-			run_both(&t, &some, &job, &a, &b);
+			run_both(&t, &some, &part, &a, &b);
 			for (size_t f = 0; f < 3; f++)
 				for (size_t v = 0; v < take; v++) {
 					size_t there = f * all.count + from + take - 1 - v, here = f * take + v;
@@ -758,7 +571,7 @@ static void ridge__gives_reasons(void **state)
 
 	(void)state;
 	table_begin(&t, 60, 1, true);
-	fill_random(&t, 2, 1, 0, 1);
+	table_random(&t, 2, 1, 0, 1);
 	table_kfold(&t, 2, 1);
 	double *b = (double *)(uintptr_t)t.columns[1].values, kept = b[7];
 
@@ -788,7 +601,7 @@ static void ridge__stops_when_told(void **state)
 
 	(void)state;
 	table_begin(&t, 60, 1, true);
-	fill_random(&t, 5, 1, 0, 1);
+	table_random(&t, 5, 1, 0, 1);
 	table_kfold(&t, 2, 1);
 	variants_lofo(&variants, &t, 1, true, false);
 	struct engine_job job = {.data = &t.data,
