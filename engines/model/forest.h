@@ -30,6 +30,8 @@
 #include "storage/base/text.h"
 
 #define FOREST_VERSION "1"
+#define FOREST_GRID 1024
+#define FOREST_BATCH 32
 
 enum forest_criterion { FOREST_SQUARED_ERROR, FOREST_GINI, FOREST_ENTROPY };
 /* What is summed over rows: one target (also binary gini, which is the variance of 0/1), several, or the weight of each class. */
@@ -50,11 +52,20 @@ struct forest_cut {
 struct forest_column {
 	void *codes;    /* training rows, then held-out rows; uint32_t if wide, else uint16_t */
 	double *values; /* of each code, ascending */
+	/* Where a value lies: those with codes in [grid[k], grid[k + 1]) have (value - origin) x per_value in [k, k + 1). */
+	uint32_t *grid;
+	double origin, per_value;
 	uint32_t levels; /* number of values, and the code of a missing one */
 	double fill;     /* what stands in for missing values, or NaN */
 	bool wide, missing;
 	uint32_t id;
 };
+static inline uint32_t forest_grid_at(const struct forest_column *column, double value)
+{
+	double place = (value - column->origin) * column->per_value;
+
+	return place >= FOREST_GRID - 1 ? FOREST_GRID - 1 : place > 0 ? (uint32_t)place : 0; /* an infinity times zero is the first */
+}
 /* A fold's data. Rows are local: 0.. train_count - 1 in training, then the held-out ones. */
 struct forest_fold {
 	const struct engine_data *data;
@@ -80,7 +91,7 @@ void forest_fold_release(struct forest_fold *fold);
 struct forest_split {
 	double gain; /* comparable between the splits of one node only; -INFINITY: none */
 	uint32_t feature; /* position in data->features */
-	uint32_t low, high; /* the cut lies between these codes; high is that of missing values when all others go left */
+	uint32_t low, high; /* the cut is at one of the codes low .. high - 1; high is that of missing values when all others go left */
 	double threshold;   /* values up to it go left; set for extra-trees, the others' by forest_split_finish */
 	uint32_t cut;       /* codes up to it go left; set by forest_split_finish */
 	uint32_t left_rows;
@@ -89,10 +100,6 @@ struct forest_split {
 };
 
 /* What splitting needs of a node, and room to work in. One per thread. */
-struct forest_node_sums {
-	int64_t w;
-	uint32_t rows;
-};
 struct forest_scorer {
 	const struct forest_fold *fold;
 	const struct forest_settings *settings;
@@ -106,18 +113,18 @@ struct forest_scorer {
 	int64_t *node_w, *node_y; /* in the node's order; node_y row-major */
 	uint32_t *node_class;
 	int64_t total_w, *total;  /* sums_width */
-	/* the feature at hand */
-	uint32_t missing_rows;
 	/* room */
 	int64_t *left, *missing; /* sums_width each */
 	uint32_t *codes, *order, *next, *slot;
+	uint32_t code_room; /* of codes: enough for FOREST_BATCH features of a small node */
 	uint64_t *bits, *summary;
 };
 int forest_scorer_init(struct forest_scorer *scorer, const struct forest_fold *fold, const struct forest_settings *settings);
 void forest_scorer_release(struct forest_scorer *scorer);
 /* Loads the node's rows; false when all targets are equal, so that no split is worth looking for. */
 bool forest_scorer_load(struct forest_scorer *scorer, uint64_t key, const uint32_t *rows, uint32_t count);
-void forest_scorer_score(struct forest_scorer *scorer, uint32_t feature, struct forest_split *out);
+/* The best splits of some features, into splits[feature]. */
+void forest_scorer_score(struct forest_scorer *scorer, const uint32_t *features, uint32_t count, struct forest_split *splits);
 /* Completes a split that was chosen. */
 void forest_split_finish(const struct forest_fold *fold, bool extra, struct forest_split *split);
 /* First of two, by gain and then by feature id. */
@@ -143,6 +150,7 @@ struct forest_candidates {
 	uint64_t *scored, *seen, *skipped; /* equal to the epoch: yes */
 	uint64_t epoch, skip_epoch;
 	struct forest_split *splits;
+	uint32_t *batch;
 };
 struct forest_search {
 	struct forest_split best, second; /* gain -INFINITY: none */

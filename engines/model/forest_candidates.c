@@ -26,7 +26,8 @@ int forest_candidates_init(struct forest_candidates *c, const struct forest_fold
 	c->seen = mem_array(features, sizeof(*c->seen));
 	c->skipped = mem_array(features, sizeof(*c->skipped));
 	c->splits = mem_array(features, sizeof(*c->splits));
-	if (c->keys && c->scored && c->seen && c->skipped && c->splits)
+	c->batch = mem_array(features, sizeof(*c->batch));
+	if (c->batch && c->keys && c->scored && c->seen && c->skipped && c->splits)
 		return 0;
 	forest_candidates_release(c);
 	return ORCH_ENOMEM;
@@ -40,6 +41,7 @@ void forest_candidates_release(struct forest_candidates *c)
 	free(c->seen);
 	free(c->skipped);
 	free(c->splits);
+	free(c->batch);
 	*c = (struct forest_candidates){0};
 }
 
@@ -110,9 +112,21 @@ const struct forest_split *forest_candidates_score(struct forest_candidates *c, 
 {
 	if (c->scored[feature] != c->epoch) {
 		c->scored[feature] = c->epoch;
-		forest_scorer_score(&c->scorer, feature, &c->splits[feature]);
+		forest_scorer_score(&c->scorer, &feature, 1, c->splits);
 	}
 	return &c->splits[feature];
+}
+
+/* The first candidates, which every search looks at, in one go. */
+static void score_first(struct forest_candidates *c)
+{
+	uint32_t wanted = c->scorer.settings->candidates, count = wanted < c->open_count ? wanted : c->open_count;
+
+	for (uint32_t place = 0; place < count; place++) {
+		c->batch[place] = forest_candidates_at(c, place);
+		c->scored[c->batch[place]] = c->epoch;
+	}
+	forest_scorer_score(&c->scorer, c->batch, count, c->splits);
 }
 
 void forest_candidates_search(struct forest_candidates *c, const struct forest_without *skip, struct forest_search *out)
@@ -120,6 +134,8 @@ void forest_candidates_search(struct forest_candidates *c, const struct forest_w
 	struct forest_search found = {.best.gain = -INFINITY, .second.gain = -INFINITY};
 	bool varies = false;
 
+	if (!skip)
+		score_first(c);
 	c->skip_epoch++;
 	for (size_t i = 0; skip && i < skip->count; i++)
 		c->skipped[skip->features[i]] = c->skip_epoch;

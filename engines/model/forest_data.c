@@ -163,6 +163,28 @@ static int column_rank(struct forest_column *column, struct rank_room *room, siz
 	return 0;
 }
 
+/* Finite values are spread over the grid evenly; the rounding is monotonic, so what the grid says of codes is exact. */
+static int column_grid(struct forest_column *column)
+{
+	double first = column->levels ? column->values[0] : 0, last = column->levels ? column->values[column->levels - 1] : 0;
+	uint32_t code = 0;
+
+	column->grid = mem_array(FOREST_GRID + 1, sizeof(*column->grid));
+	if (!column->grid)
+		return ORCH_ENOMEM;
+	column->origin = first;
+	column->per_value = isfinite(first) && isfinite(last) && last - first > 0 ? FOREST_GRID / (last - first) : 0;
+	if (!isfinite(column->per_value))
+		column->per_value = 0;
+	for (uint32_t k = 0; k <= FOREST_GRID; k++) {
+		while (code < column->levels && forest_grid_at(column, column->values[code]) < k)
+			code++;
+		column->grid[k] = code;
+	}
+	column->grid[FOREST_GRID] = column->levels;
+	return 0;
+}
+
 static int columns_build(const struct engine_data *data, const struct engine_fold *source, struct forest_fold *fold)
 {
 	size_t rows = fold->train_count + fold->test_count;
@@ -185,6 +207,8 @@ static int columns_build(const struct engine_data *data, const struct engine_fol
 				room.values[i] = column->fill;
 		if (code == 0)
 			code = column_rank(column, &room, rows);
+		if (code == 0)
+			code = column_grid(column);
 		if (column->levels > fold->max_levels)
 			fold->max_levels = column->levels;
 	}
@@ -332,6 +356,7 @@ void forest_fold_release(struct forest_fold *fold)
 	for (size_t f = 0; f < fold->feature_count && fold->columns; f++) {
 		free(fold->columns[f].codes);
 		free(fold->columns[f].values);
+		free(fold->columns[f].grid);
 	}
 	free(fold->columns);
 	free(fold->y);
