@@ -146,11 +146,12 @@ struct forest_candidates {
 	uint32_t open_count;
 	/* the node; all arrays are indexed by feature but keys, by place in the order */
 	uint64_t *keys;  /* hash, feature in the low bits; places before `placed` are final, but for the order of the first candidates */
-	uint32_t placed;
+	uint32_t placed, near; /* the first `near` keys are the smallest */
 	uint64_t *scored, *seen, *skipped; /* equal to the epoch: yes */
 	uint64_t epoch, skip_epoch;
 	struct forest_split *splits;
 	uint32_t *batch;
+	uint64_t *far_keys;
 };
 struct forest_search {
 	struct forest_split best, second; /* gain -INFINITY: none */

@@ -22,12 +22,13 @@ int forest_candidates_init(struct forest_candidates *c, const struct forest_fold
 	if (code != 0)
 		return code;
 	c->keys = mem_array(features, sizeof(*c->keys));
+	c->far_keys = mem_array(features, sizeof(*c->far_keys));
 	c->scored = mem_array(features, sizeof(*c->scored));
 	c->seen = mem_array(features, sizeof(*c->seen));
 	c->skipped = mem_array(features, sizeof(*c->skipped));
 	c->splits = mem_array(features, sizeof(*c->splits));
 	c->batch = mem_array(features, sizeof(*c->batch));
-	if (c->batch && c->keys && c->scored && c->seen && c->skipped && c->splits)
+	if (c->batch && c->far_keys && c->keys && c->scored && c->seen && c->skipped && c->splits)
 		return 0;
 	forest_candidates_release(c);
 	return ORCH_ENOMEM;
@@ -37,6 +38,7 @@ void forest_candidates_release(struct forest_candidates *c)
 {
 	forest_scorer_release(&c->scorer);
 	free(c->keys);
+	free(c->far_keys);
 	free(c->scored);
 	free(c->seen);
 	free(c->skipped);
@@ -77,30 +79,49 @@ static void keys_select(uint64_t *keys, ptrdiff_t count, ptrdiff_t first)
 	}
 }
 
+/* Hashes are uniform, so a bound on them keeps the candidates and little else. Returns how many lie below it; they come first. */
+static uint32_t keys_fill(struct forest_candidates *c, double share)
+{
+	uint64_t key = address_hash(c->scorer.key, FOREST_PART_ORDER), bound = share < 1 ? (uint64_t)(share * 0x1p64) : UINT64_MAX;
+	const uint32_t *ids = c->scorer.fold->data->feature_ids;
+	uint32_t near = 0, far = 0;
+
+	for (uint32_t i = 0; i < c->open_count; i++) {
+		uint64_t hash = (address_hash(key, ids[c->open[i]]) & ~FOREST_FEATURE_MASK) | c->open[i];
+
+		c->keys[near] = hash;
+		c->far_keys[far] = hash;
+		near += hash < bound;
+		far += hash >= bound;
+	}
+	memcpy(c->keys + near, c->far_keys, far * sizeof(*c->keys));
+	return near;
+}
+
 void forest_candidates_begin(struct forest_candidates *c)
 {
-	uint64_t key = address_hash(c->scorer.key, FOREST_PART_ORDER);
 	uint32_t wanted = c->scorer.settings->candidates;
 
 	c->epoch++;
 	if (wanted >= c->open_count) { /* all are looked at: the order tells nothing */
 		for (uint32_t i = 0; i < c->open_count; i++)
 			c->keys[i] = c->open[i];
-		c->placed = c->open_count;
+		c->placed = c->near = c->open_count;
 		return;
 	}
-	for (uint32_t i = 0; i < c->open_count; i++)
-		c->keys[i] = (address_hash(key, c->scorer.fold->columns[c->open[i]].id) & ~FOREST_FEATURE_MASK) | c->open[i];
-	keys_select(c->keys, c->open_count, wanted);
+	c->near = keys_fill(c, (wanted + 4 * sqrt(wanted) + 4) / c->open_count);
+	if (c->near < wanted)
+		c->near = c->open_count;
+	keys_select(c->keys, c->near, wanted);
 	c->placed = wanted;
 }
 
 uint32_t forest_candidates_at(struct forest_candidates *c, uint32_t place)
 {
 	for (; c->placed <= place; c->placed++) {
-		uint32_t least = c->placed;
+		uint32_t least = c->placed, end = c->placed < c->near ? c->near : c->open_count;
 
-		for (uint32_t i = c->placed + 1; i < c->open_count; i++)
+		for (uint32_t i = c->placed + 1; i < end; i++)
 			if (c->keys[i] < c->keys[least])
 				least = i;
 		keys_swap(&c->keys[c->placed], &c->keys[least]);
