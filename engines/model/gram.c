@@ -268,12 +268,22 @@ static size_t refine(const struct engine_fold *fold, size_t rows, uint32_t *atom
 	return count;
 }
 
+/* Atoms that are allowed when they are large: as many as equal repeats of the folds could have, 3^(folds / 3), within
+ * memory. */
+static size_t atoms_large(size_t rows, size_t folds, size_t width)
+{
+	size_t most = GRAM_ATOM_BYTES / (width * width * sizeof(double)), by_rows = rows / GRAM_ATOM_ROWS, by_folds = 1;
+
+	for (size_t f = 0; f < folds && by_folds < most; f += 3)
+		by_folds *= 3;
+	most = by_folds < most ? by_folds : most;
+	return by_rows < most ? by_rows : most;
+}
+
 /* Takes folds from first on as long as the atoms stay few, or large and within memory. */
 static int group_choose(struct gram_set *set, size_t first, struct gram_group *group)
 {
-	size_t rows = set->data->rows, bytes = set->width * set->width * sizeof(double);
-	size_t large =
-	        rows / GRAM_ATOM_ROWS < GRAM_ATOM_BYTES / bytes ? rows / GRAM_ATOM_ROWS : GRAM_ATOM_BYTES / bytes;
+	size_t rows = set->data->rows, large = atoms_large(rows, set->fold_count, set->width);
 	struct atom_code *codes = mem_array(set->fold_count + large + 8, sizeof(*codes));
 
 	if (!codes)
@@ -633,11 +643,10 @@ void gram_rows(const struct gram_set *set, const struct gram_system *system, con
 
 uint64_t gram_bytes(const struct engine_size *size)
 {
-	/* Absent flags: at most one a feature. Atoms: see group_choose; a time window can make two for each fold. */
+	/* Absent flags: at most one a feature. Each fold's training and test part can split off an atom. */
 	uint64_t width = size->columns + size->features + size->outputs + 1, square = width * width * sizeof(double);
-	uint64_t few = size->folds + 3, large = GRAM_ATOM_BYTES / square, rows = size->rows / GRAM_ATOM_ROWS;
+	uint64_t few = size->folds + 3, large = atoms_large(size->rows, size->folds, size->columns + size->outputs + 1);
 
-	large = large < rows ? large : rows;
 	return (large > few ? large : few) * square + 2 * square + width * GRAM_CHUNK * sizeof(double) +
 	       2 * (uint64_t)size->columns * size->columns * sizeof(double) + 24 * (uint64_t)size->rows + (1 << 20);
 }

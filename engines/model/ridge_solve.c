@@ -178,10 +178,11 @@ static void factor_solve(struct ridge_solver *solver, const uint32_t *active, si
 		beta[o * solver->p + (active ? active[i] : i)] = (solution[i] + solver->residual[i]) * solver->scale[i];
 }
 
-static bool cholesky_solve(
-        struct ridge_solver *solver, const uint32_t *active, size_t count, double alpha, double *beta)
+static bool cholesky_solve(struct ridge_solver *solver, const uint32_t *active, size_t count, double alpha,
+        double *beta, struct ridge_how *how)
 {
-	if (!(ridge_factor(solver, active, count, alpha) >= RIDGE_CONDITION))
+	*how = (struct ridge_how){.way = RIDGE_BY_CHOLESKY, .condition = ridge_factor(solver, active, count, alpha)};
+	if (!(how->condition >= RIDGE_CONDITION))
 		return false;
 	memset(beta, 0, solver->p * solver->q * sizeof(*beta));
 	for (size_t o = 0; o < solver->q; o++)
@@ -310,10 +311,10 @@ int ridge_solve_subset(struct ridge_solver *solver, const uint32_t *active, size
 {
 	int code = 0;
 
-	*how = (struct ridge_how){.way = RIDGE_BY_CHOLESKY};
+	*how = (struct ridge_how){.way = RIDGE_BY_CHOLESKY, .condition = 1};
 	if (count == 0)
 		memset(beta, 0, solver->p * solver->q * sizeof(*beta));
-	else if (!cholesky_solve(solver, active, count, alpha, beta))
+	else if (!cholesky_solve(solver, active, count, alpha, beta, how))
 		code = orthogonal_solve(solver, active, count, alpha, beta, how);
 	return code ? orch_fail(err, code, "no memory to factor %zu columns", solver->p) : 0;
 }

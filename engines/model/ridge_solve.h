@@ -25,6 +25,7 @@
 enum ridge_way { RIDGE_BY_TRIDIAGONAL, RIDGE_BY_CHOLESKY, RIDGE_BY_DOWNDATE, RIDGE_BY_ORTHOGONAL };
 struct ridge_how {
 	enum ridge_way way;
+	double condition;     /* Cholesky only: estimated reciprocal condition of the scaled matrix */
 	size_t rank, columns; /* orthogonal only */
 };
 struct ridge_solver {

@@ -9,15 +9,16 @@
 #include "engines/lofo/ridge_lofo.h"
 
 #define RIDGE_PATH_TIE 1e-10
+#define RIDGE_PATH_WELL 1e-4 /* reciprocal condition from which on chains may be longer */
 
 /* One fold. Slots 0 .. active_count - 1 hold the columns still there, in any order; matrices are upper triangles with
  * leading dimension p, in units of the columns (scale). */
 struct path_fold {
 	struct gram_system system;
 	struct ridge_solver solver;
-	bool direct;                /* near singular: M, N and h are not there */
-	uint32_t *active, *slot;    /* column of a slot; slot of a column */
-	size_t active_count, drops; /* drops: since the matrices were made */
+	bool direct;                         /* near singular: M, N and h are not there */
+	uint32_t *active, *slot;             /* column of a slot; slot of a column */
+	size_t active_count, drops, stretch; /* drops: since the matrices were made; stretch: when they are made anew */
 	double *m, *n, *h, *beta, *scale;
 	double *sse;
 };
@@ -101,6 +102,9 @@ static int fold_factor(struct path_run *run, struct path_fold *fold, struct orch
 		return code;
 	run->path->factored++;
 	fold->drops = 0;
+	fold->stretch = RIDGE_PATH_REFACTOR;
+	if (how.condition >= RIDGE_PATH_WELL && a / 8 > fold->stretch)
+		fold->stretch = a / 8;
 	fold->direct = how.way == RIDGE_BY_ORTHOGONAL;
 	for (size_t o = 0; o < run->q; o++) {
 		double mass;
@@ -304,6 +308,14 @@ static void update_matrices(struct path_run *run, struct path_fold *fold, size_t
 {
 	int a = (int)fold->active_count, p = (int)run->p, n = (int)d;
 
+	if (d == 1) { /* the usual case: rank one */
+		double inverse = 1 / (run->mdd[0] * run->mdd[0]);
+
+		cblas_daxpy(a, -0.5 * inverse * run->ndd[0], run->md, 1, run->nd, 1);
+		cblas_dsyr(CblasColMajor, CblasUpper, a, -inverse, run->md, 1, fold->m, p);
+		cblas_dsyr2(CblasColMajor, CblasUpper, a, -inverse, run->md, 1, run->nd, 1, fold->n, p);
+		return;
+	}
 	memcpy(run->w, run->md, run->p * d * sizeof(double));
 	cblas_dtrsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, a, n, 1, run->mdd, n, run->w, p);
 	cblas_dsyrk(CblasColMajor, CblasUpper, CblasNoTrans, a, n, -1, run->w, p, 1, fold->m, p);
@@ -340,7 +352,7 @@ static int fold_drop(struct path_run *run, struct path_fold *fold, size_t unit, 
 {
 	size_t d = run->first[unit + 1] - run->first[unit];
 	const uint32_t *columns = run->unit_column + run->first[unit];
-	bool anew = d > 0 && (fold->direct || ++fold->drops == RIDGE_PATH_REFACTOR || 2 * d > fold->active_count);
+	bool anew = d > 0 && (fold->direct || ++fold->drops == fold->stretch || 2 * d > fold->active_count);
 
 	if (d > 0 && !anew && unit_step(run, fold, unit)) {
 		anew = gather_columns(run, fold, d) > RIDGE_GROWTH;
