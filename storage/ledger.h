@@ -91,7 +91,7 @@ int ledger_each_round(struct ledger *ledger, int (*visit)(void *context, const s
 /* Attempts that did not end well, newest first, at most limit. */
 int ledger_each_failure(struct ledger *ledger, unsigned limit,
                         int (*visit)(void *context, const struct ledger_attempt *attempt, struct orch_err *err), void *context, struct orch_err *err);
-/* ORCH_EMISSING: no such fit. By key alone all fits are scanned (0.3 s a million): never once a fit. So does ledger_forget_fit. */
+/* ORCH_EMISSING: no such fit. By key alone all fits are scanned (0.1 s a million): never once a fit. So does ledger_forget_fit. */
 int ledger_find_fit(struct ledger *ledger, const uint8_t key[LEDGER_KEY],
                     int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context, struct orch_err *err);
 /* Fits of a stage by state, without reading them: kept with the rows, in the same transaction. 0 and 0 when there are none. */

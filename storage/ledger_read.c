@@ -138,7 +138,7 @@ int ledger_each_failure(struct ledger *ledger, unsigned limit,
 
 /* --- single rows --- */
 
-/* The address of the fit with this key; a scan (0.3 s a million fits): nothing that happens once a fit may come here. */
+/* The address of the fit with this key; a scan (0.1 s a million fits): nothing that happens once a fit may come here. */
 int ledger_find_fit(struct ledger *ledger, const uint8_t key[LEDGER_KEY],
                     int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context, struct orch_err *err)
 {
