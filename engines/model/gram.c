@@ -641,6 +641,21 @@ void gram_rows(const struct gram_set *set, const struct gram_system *system, con
 	}
 }
 
+double gram_sse(const struct gram_system *system, const double *b, size_t o, double *work, double *mass)
+{
+	int n = (int)system->columns;
+	double linear, square, total = system->test_yy[o];
+
+	*mass = total;
+	if (n == 0)
+		return total;
+	cblas_dsymv(CblasColMajor, CblasUpper, n, 1, system->test_cross, n, b, 1, 0, work, 1);
+	linear = 2 * cblas_ddot(n, b, 1, system->test_xy + o * system->columns, 1);
+	square = cblas_ddot(n, b, 1, work, 1);
+	*mass += fabs(linear) + square;
+	return total - linear + square;
+}
+
 uint64_t gram_bytes(const struct engine_size *size)
 {
 	/* Absent flags: at most one a feature. Each fold's training and test part can split off an atom. */

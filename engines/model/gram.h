@@ -48,6 +48,9 @@ int gram_system(struct gram_set *set, size_t fold, bool intercept, bool standard
  * outputs follow the features, and everything is multiplied by the root of the row's weight. */
 void gram_rows(const struct gram_set *set, const struct gram_system *system, const uint32_t *rows, size_t count,
         bool targets, double *out);
+/* Weighted held-out squared error of output o with coefficients b (columns) from moments; *mass: size of the terms it
+ * is the difference of. work: columns. */
+double gram_sse(const struct gram_system *system, const double *b, size_t o, double *work, double *mass);
 double gram_center(const struct gram_system *system, size_t column); /* absolute; columns + o: of output o */
 const struct engine_data *gram_data(const struct gram_set *set);
 const struct engine_fold *gram_fold(const struct gram_set *set, size_t fold);

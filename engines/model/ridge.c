@@ -7,28 +7,18 @@
  * and all sets of left-out features (ridge_lofo.h). Held-out squared errors come from moments too, unless they would be
  * a small difference of large terms; predictions are products of row blocks with the coefficients of many fits.
  *
- * Model: {"engine":"ridge","version":..,"alpha":..,"fit_intercept":..,"standardize":..,"intercept":[one per output],
- *   "features":[{"name":..,"id":..,"fill":number or null,"coefficient":[one per output],"center":..}]}
- * where a category has "levels":[{"level":..,"coefficient":[..],"center":..}] instead and "fill" is a level's position.
- *   prediction of output o = intercept[o] + sum over columns of coefficient[o] * (value - center)
- * The value of a level is 1 or 0, of an ordered category its position among its levels, of a boolean 1 or 0; missing
- * values are fill. Features left out do not appear. */
-#include <cblas.h>
+ * Model: see linear_model.h; the score is the prediction. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engines/lofo/ridge_lofo.h"
-#include "engines/model/design.h"
 #include "engines/model/engine.h"
-#include "engines/model/ridge_model.h"
+#include "engines/model/linear_batch.h"
 #include "engines/model/ridge_solve.h"
 #include "storage/base/json.h"
 
-#define RIDGE_WIDTH                                                                                                    \
-	32 /* coefficient vectors multiplied together: fixed, so that no fit's bits depend on its neighbours */
-#define RIDGE_BATCH 256
-#define RIDGE_BATCH_BYTES (64u << 20)
+extern const struct engine engine_ridge;
 
 static const struct param_def ridge_params[] = {
         {.name = "alpha",
@@ -59,10 +49,6 @@ struct ridge_plan {
 	bool intercept, standardize;
 	size_t dropped; /* columns */
 };
-struct ridge_fit {
-	const struct ridge_plan *plan;
-	struct ridge_how how;
-};
 /* One fold with one kind of preprocessing. */
 struct ridge_run {
 	const struct engine_job *job;
@@ -70,158 +56,40 @@ struct ridge_run {
 	size_t fold;
 	struct gram_system system;
 	struct ridge_solver solver;
+	struct linear_batch batch;
 	struct arena arena;
-	uint32_t *dropped;      /* columns */
-	double *sse, *mass;     /* per output */
-	struct ridge_fit *fits; /* of the batch: fits whose predictions are to be formed */
-	size_t fit_count, capacity;
-	double *beta;       /* columns x (capacity x outputs, rounded up to RIDGE_WIDTH) */
-	double *prediction; /* test rows x the same */
-	double *rows;       /* columns x GRAM_CHUNK */
+	uint32_t *dropped; /* columns */
 };
-
-/* ---- answers ---- */
-
-static int answer_fit(struct ridge_run *run, const struct ridge_fit *fit, const double *beta, const double *prediction,
-        const double *sse, struct orch_err *err)
-{
-	const struct engine_job *job = run->job;
-	char note[128];
-	struct engine_answer answer = {.fold = run->fold,
-	        .variant = fit->plan->variant,
-	        .text = ridge_note(&fit->how, note),
-	        .prediction = prediction,
-	        .sse = sse,
-	        .fits_saved = fit->how.way == RIDGE_BY_DOWNDATE};
-	char *model = NULL;
-
-	for (size_t i = 0; i < run->solver.p * run->solver.q; i++)
-		if (!isfinite(beta[i]))
-			return job->answer(job->context,
-			        &(struct engine_answer){.fold = run->fold,
-			                .variant = fit->plan->variant,
-			                .code = ORCH_EFIT,
-			                .text = "coefficients are not finite: the values of some column are too large"},
-			        err);
-	if (job->want_model) {
-		struct ridge_model_params params = {fit->plan->alpha, fit->plan->intercept, fit->plan->standardize};
-
-		model = ridge_model_text(run->set, &run->system, &job->variants[fit->plan->variant], &params, beta);
-		answer.model = model;
-		answer.model_length = strlen(model);
-	}
-	int code = job->answer(job->context, &answer, err);
-
-	free(model);
-	return code;
-}
-
-static void batch_predict(struct ridge_run *run)
-{
-	const struct engine_fold *fold = &run->job->folds[run->fold];
-	size_t p = run->solver.p, q = run->solver.q, test = fold->test_count;
-	size_t columns = (run->fit_count * q + RIDGE_WIDTH - 1) / RIDGE_WIDTH * RIDGE_WIDTH;
-
-	memset(run->beta + run->fit_count * q * p, 0, (columns - run->fit_count * q) * p * sizeof(double));
-	for (size_t start = 0; start < test; start += GRAM_CHUNK) {
-		size_t count = test - start < GRAM_CHUNK ? test - start : GRAM_CHUNK;
-
-		gram_rows(run->set, &run->system, fold->test + start, count, false, run->rows);
-		for (size_t c = 0; c < columns && p > 0; c += RIDGE_WIDTH)
-			cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)count, RIDGE_WIDTH, (int)p, 1,
-			        run->rows, GRAM_CHUNK, run->beta + c * p, (int)p, 0, run->prediction + c * test + start,
-			        (int)test);
-	}
-	for (size_t c = 0; c < run->fit_count * q; c++) {
-		double center = gram_center(&run->system, p + c % q);
-
-		for (size_t i = 0; i < test; i++)
-			run->prediction[c * test + i] = (p > 0 ? run->prediction[c * test + i] : 0) + center;
-	}
-}
-
-static void squared_errors(struct ridge_run *run, const double *prediction)
-{
-	const struct engine_data *data = run->job->data;
-	const struct engine_fold *fold = &run->job->folds[run->fold];
-
-	for (size_t o = 0; o < run->solver.q; o++) {
-		run->sse[o] = 0;
-		for (size_t i = 0; i < fold->test_count; i++) {
-			double off =
-			        data->target[o * data->rows + fold->test[i]] - prediction[o * fold->test_count + i];
-
-			run->sse[o] += (data->weight ? data->weight[fold->test[i]] : 1) * off * off;
-		}
-	}
-}
-
-static int batch_flush(struct ridge_run *run, struct orch_err *err)
-{
-	size_t p = run->solver.p, q = run->solver.q, test = run->job->folds[run->fold].test_count;
-	int code = 0;
-
-	if (run->fit_count > 0)
-		batch_predict(run);
-	for (size_t i = 0; i < run->fit_count && code == 0; i++) {
-		const double *prediction = run->prediction + i * q * test;
-
-		if (run->job->scores_only)
-			squared_errors(run, prediction);
-		code = answer_fit(run, &run->fits[i], run->beta + i * q * p, run->job->scores_only ? NULL : prediction,
-		        run->job->scores_only ? run->sse : NULL, err);
-	}
-	run->fit_count = 0;
-	return code;
-}
-
-/* Takes the coefficients that stand in the batch's next place. moments: run->sse and run->mass are those of the fit. */
-static int batch_add(struct ridge_run *run, const struct ridge_fit *fit, bool moments, struct orch_err *err)
-{
-	bool enough = moments && run->job->scores_only && fit->how.way != RIDGE_BY_ORTHOGONAL;
-
-	for (size_t o = 0; o < run->solver.q; o++)
-		enough = enough && run->sse[o] >= RIDGE_CANCELLATION * run->mass[o];
-	if (enough)
-		return answer_fit(
-		        run, fit, run->beta + run->fit_count * run->solver.q * run->solver.p, NULL, run->sse, err);
-	run->fits[run->fit_count++] = *fit;
-	return run->fit_count < run->capacity ? 0 : batch_flush(run, err);
-}
-
-/* ---- fits ---- */
-
-static size_t dropped_columns(const struct ridge_run *run, const struct engine_variant *variant)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < variant->left_out_count; i++)
-		for (size_t c = gram_first(run->set, variant->left_out[i]);
-		        c < gram_first(run->set, variant->left_out[i] + 1); c++)
-			run->dropped[count++] = (uint32_t)c;
-	return count;
-}
 
 static int run_base(struct ridge_run *run, const struct ridge_plan *plan, const double *base,
         const struct ridge_how *how, struct orch_err *err)
 {
-	size_t p = run->solver.p, q = run->solver.q;
+	struct linear_batch *batch = &run->batch;
+	struct linear_fit fit = {.variant = plan->variant, .moments = how->way != RIDGE_BY_ORTHOGONAL};
 
-	memcpy(run->beta + run->fit_count * q * p, base, p * q * sizeof(double));
-	for (size_t o = 0; run->job->scores_only && p > 0 && o < q; o++)
-		run->sse[o] = ridge_sse(&run->solver, base, o, &run->mass[o]);
-	return batch_add(run, &(struct ridge_fit){plan, *how}, p > 0, err);
+	ridge_note(how, fit.note);
+	memcpy(linear_batch_place(batch), base, batch->columns * batch->outputs * sizeof(double));
+	for (size_t o = 0; run->job->scores_only && o < batch->outputs; o++)
+		batch->sse[o] = ridge_sse(&run->solver, base, o, &batch->mass[o]);
+	return linear_batch_add(batch, &fit, err);
 }
 
 static int run_left_out(
         struct ridge_run *run, struct ridge_lofo *lofo, const struct ridge_plan *plan, struct orch_err *err)
 {
-	struct ridge_fit fit = {.plan = plan};
-	double *beta = run->beta + run->fit_count * run->solver.q * run->solver.p;
-	size_t count = dropped_columns(run, &run->job->variants[plan->variant]);
-	int code = ridge_lofo_drop(lofo, run->dropped, count, beta, run->sse, run->mass, &fit.how, err);
+	struct linear_batch *batch = &run->batch;
+	struct linear_fit fit = {.variant = plan->variant};
+	struct ridge_how how;
+	size_t count = linear_left_out(run->set, &run->job->variants[plan->variant], run->dropped);
+	int code = ridge_lofo_drop(
+	        lofo, run->dropped, count, linear_batch_place(batch), batch->sse, batch->mass, &how, err);
 
-	return code ? code : batch_add(run, &fit, true, err);
+	if (code)
+		return code;
+	ridge_note(&how, fit.note);
+	fit.fits_saved = how.way == RIDGE_BY_DOWNDATE;
+	fit.moments = how.way != RIDGE_BY_ORTHOGONAL;
+	return linear_batch_add(batch, &fit, err);
 }
 
 /* All variants with one alpha; those that drop nothing come first. */
@@ -248,32 +116,14 @@ static int run_alpha(
 	return code;
 }
 
-static size_t batch_capacity(size_t test, size_t outputs)
+static int run_refuse(const struct ridge_run *run, const struct ridge_plan *plans, size_t count, const char *reason,
+        struct orch_err *err)
 {
-	size_t fits = RIDGE_BATCH_BYTES / (sizeof(double) * (test ? test : 1) * outputs);
+	int code = 0;
 
-	return fits < RIDGE_WIDTH ? RIDGE_WIDTH : fits > RIDGE_BATCH ? RIDGE_BATCH : fits;
-}
-
-static int run_prepare(struct ridge_run *run, size_t variants, struct orch_err *err)
-{
-	size_t p = run->system.columns, q = run->system.outputs, test = run->job->folds[run->fold].test_count;
-
-	run->capacity = batch_capacity(test, q);
-	if (run->capacity > variants)
-		run->capacity = variants;
-	size_t columns = (run->capacity * q + RIDGE_WIDTH - 1) / RIDGE_WIDTH * RIDGE_WIDTH;
-
-	run->fits = arena_alloc(&run->arena, run->capacity, sizeof(*run->fits));
-	run->beta = arena_alloc(&run->arena, columns * (p ? p : 1), sizeof(double));
-	run->prediction = arena_alloc(&run->arena, columns * (test ? test : 1), sizeof(double));
-	run->rows = arena_alloc(&run->arena, p, GRAM_CHUNK * sizeof(double));
-	run->dropped = arena_alloc(&run->arena, p, sizeof(*run->dropped));
-	run->sse = arena_alloc(&run->arena, q, sizeof(double));
-	run->mass = arena_alloc(&run->arena, q, sizeof(double));
-	if (!run->fits || !run->beta || !run->prediction || !run->rows || !run->dropped || !run->sse || !run->mass)
-		return orch_fail(err, ORCH_ENOMEM, "no memory for predictions of %zu rows", test);
-	return ridge_solver_init(&run->solver, run->set, &run->system, &run->arena, err);
+	for (size_t i = 0; i < count && code == 0; i++)
+		code = linear_batch_refuse(run->job, run->fold, plans[i].variant, reason, err);
+	return code;
 }
 
 /* All variants with one preprocessing on one fold. */
@@ -284,25 +134,22 @@ static int run_fold(struct ridge_run *run, const struct ridge_plan *plans, size_
 	int code = gram_system(
 	        run->set, run->fold, plans[0].intercept, plans[0].standardize, &run->arena, &run->system, &reason);
 
-	if (code == ORCH_EFIT) {
-		code = 0;
-		for (size_t i = 0; i < count && code == 0; i++)
-			code = run->job->answer(run->job->context,
-			        &(struct engine_answer){.fold = run->fold,
-			                .variant = plans[i].variant,
-			                .code = ORCH_EFIT,
-			                .text = reason.text},
-			        err);
-		return code;
-	}
-	code = code ? orch_fail(err, code, "%s", reason.text) : run_prepare(run, count, err);
+	if (code == ORCH_EFIT)
+		return run_refuse(run, plans, count, reason.text, err);
+	if (code)
+		return orch_fail(err, code, "%s", reason.text);
+	code = linear_batch_init(&run->batch, &engine_ridge, run->job, run->set, &run->system, count, &run->arena, err);
+	code = code ? code : ridge_solver_init(&run->solver, run->set, &run->system, &run->arena, err);
+	run->dropped = arena_alloc(&run->arena, run->system.columns, sizeof(*run->dropped));
+	if (code == 0 && !run->dropped)
+		code = orch_fail(err, ORCH_ENOMEM, "no memory for %zu columns", run->system.columns);
 	for (size_t start = 0, end; start < count && code == 0; start = end) {
 		for (end = start + 1; end < count && plans[end].alpha == plans[start].alpha;)
 			end++;
 		code = run_alpha(run, plans + start, end - start, &arena, err);
 		arena_release(&arena);
 	}
-	return code ? code : batch_flush(run, err);
+	return code ? code : linear_batch_flush(&run->batch, err);
 }
 
 /* ---- the job ---- */
@@ -368,17 +215,9 @@ static int ridge_run(const struct engine_job *job, struct orch_err *err)
 
 static uint64_t ridge_memory(const struct engine_size *size, const json_t *params)
 {
-	uint64_t p = size->columns, q = size->outputs, test = size->rows;
-	uint64_t fits = batch_capacity(size->rows, size->outputs), columns;
-
 	(void)params;
-	if (size->folds > 1)
-		test = size->rows / size->folds + size->rows / 16 + 1; /* folds of groups are uneven */
-	fits = batch_capacity(test, q);
-	fits = fits < size->variants ? fits : size->variants;
-	columns = fits * q + RIDGE_WIDTH;
-	return gram_bytes(size) + ridge_solver_bytes(p, q) + ridge_lofo_bytes(p, q) +
-	       sizeof(double) * (columns * (p + test) + p * GRAM_CHUNK) + (4 << 20);
+	return gram_bytes(size) + ridge_solver_bytes(size->columns, size->outputs) +
+	       ridge_lofo_bytes(size->columns, size->outputs) + linear_batch_bytes(size) + (4 << 20);
 }
 
 static double ridge_cost(const struct engine_size *size, const json_t *params)

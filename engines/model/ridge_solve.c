@@ -332,33 +332,19 @@ int ridge_solve_all(
 
 double ridge_sse(const struct ridge_solver *solver, const double *beta, size_t o, double *mass)
 {
-	const struct gram_system *system = solver->system;
-	size_t p = solver->p;
-	int n = (int)p;
-	const double *b = beta + o * p;
-	double linear, square, total = system->test_yy[o];
-
-	*mass = total;
-	if (p == 0)
-		return total;
-	cblas_dsymv(CblasColMajor, CblasUpper, n, 1, system->test_cross, n, b, 1, 0, solver->vector, 1);
-	linear = 2 * cblas_ddot(n, b, 1, system->test_xy + o * p, 1);
-	square = cblas_ddot(n, b, 1, solver->vector, 1);
-	*mass += fabs(linear) + square;
-	return total - linear + square;
+	return gram_sse(solver->system, beta + o * solver->p, o, solver->vector, mass);
 }
 
-const char *ridge_note(const struct ridge_how *how, char *text)
+void ridge_note(const struct ridge_how *how, char *text)
 {
 	if (how->way != RIDGE_BY_ORTHOGONAL)
-		return NULL;
-	if (how->rank < how->columns)
+		text[0] = '\0';
+	else if (how->rank < how->columns)
 		snprintf(text, 128,
 		        "singular (rank %zu of %zu columns): minimum-norm solution by orthogonal factorisation",
 		        how->rank, how->columns);
 	else
 		snprintf(text, 128, "near singular: refitted by orthogonal factorisation");
-	return text;
 }
 
 uint64_t ridge_solver_bytes(size_t columns, size_t outputs)

@@ -18,9 +18,8 @@
 
 #include "engines/model/gram.h"
 
-#define RIDGE_TRIDIAGONAL 1e7   /* largest condition number */
-#define RIDGE_CONDITION 1e-7    /* smallest reciprocal condition of the scaled matrix */
-#define RIDGE_CANCELLATION 1e-5 /* a held-out SSE below this part of its terms is formed from rows instead */
+#define RIDGE_TRIDIAGONAL 1e7 /* largest condition number */
+#define RIDGE_CONDITION 1e-7  /* smallest reciprocal condition of the scaled matrix */
 
 enum ridge_way { RIDGE_BY_TRIDIAGONAL, RIDGE_BY_CHOLESKY, RIDGE_BY_DOWNDATE, RIDGE_BY_ORTHOGONAL };
 struct ridge_how {
@@ -57,10 +56,10 @@ int ridge_solve_subset(struct ridge_solver *solver, const uint32_t *active, size
 /* Factors the scaled matrix of the columns (NULL: all, in order) into solver->factor; count x count. Reciprocal
  * condition, or 0. */
 double ridge_factor(struct ridge_solver *solver, const uint32_t *active, size_t count, double alpha);
-/* Weighted held-out squared error of output o; *mass: size of the terms it is the difference of. */
+/* See gram_sse; beta: columns x outputs. */
 double ridge_sse(const struct ridge_solver *solver, const double *beta, size_t o, double *mass);
-/* NULL, or what is worth telling; text has room for 128 bytes. */
-const char *ridge_note(const struct ridge_how *how, char *text);
+/* What is worth telling, or ""; text has room for 128 bytes. */
+void ridge_note(const struct ridge_how *how, char *text);
 uint64_t ridge_solver_bytes(size_t columns, size_t outputs);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engines/lofo/ridge_lofo.h"
+#include "engines/model/linear_batch.h"
 
 #define RIDGE_PATH_TIE 1e-10
 #define RIDGE_PATH_WELL 1e-4 /* reciprocal condition from which on chains may be longer */
@@ -110,7 +111,7 @@ static int fold_factor(struct path_run *run, struct path_fold *fold, struct orch
 		double mass;
 
 		fold->sse[o] = ridge_sse(&fold->solver, run->beta, o, &mass);
-		run->path->doubtful += fold->sse[o] < RIDGE_CANCELLATION * mass;
+		run->path->doubtful += fold->sse[o] < LINEAR_CANCELLATION * mass;
 	}
 	if (fold->direct || a == 0)
 		return 0;

@@ -1,13 +1,19 @@
 /* ridge_path: the whole greedy elimination path of a ridge regression at one penalty: in each step every unit (a
  * feature or a group) is left out on trial, and the one whose absence scores best goes, until min_units are left.
  *
- * For each fold it keeps M = (C + alpha penalty)^-1, N = M P M, h = M q, the coefficients and the held-out squared
- * error S (names as in ridge_lofo.h). A trial costs O(1) a fold and feature, a drop O(p^2): h_R <- h_R + N_RD t - M_RD
- * T (h_D + N_DD t),  T = (M_DD)^-1, t = T b_D N_R <- N_RR - M_RD T N_DR - N_RD T M_DR + M_RD T N_DD T M_DR,   M_R <-
- * M_RR - M_RD T M_DR so the path costs one pass over the rows and O(p^3) a fold. Chained downdates drift (4e-7 after
- * all steps at condition 4e10): everything is made anew after RIDGE_PATH_REFACTOR drops, and at once when a dropped
- * entry of M exceeded RIDGE_GROWTH. A fold whose matrix is near singular tries each unit by a solution of its own
- * (ridge_solve_subset).
+ * For each fold it keeps M = (C + alpha penalty)^-1, N = M P M, h = M q, the coefficients b and the held-out squared
+ * error S (names as in ridge_lofo.h). A trial costs O(1) a fold and feature, dropping D, with T = (M_DD)^-1 and t = T
+ * b_D, O(p^2):
+ *
+ *   b_R <- b_R - M_RD t                       S <- S + 2 t'h_D + t'N_DD t
+ *   h_R <- h_R + N_RD t - M_RD T (h_D + N_DD t)
+ *   N_R <- N_RR - M_RD T N_DR - N_RD T M_DR + M_RD T N_DD T M_DR
+ *   M_R <- M_RR - M_RD T M_DR
+ *
+ * so the path costs one pass over the rows and O(p^3) a fold. Chained downdates drift (4e-7 after all steps at
+ * condition 4e10): everything is made anew after RIDGE_PATH_REFACTOR drops - an eighth of the columns where that is
+ * more and the condition is below 1e4 - and at once when a dropped entry of M exceeded RIDGE_GROWTH. A fold whose
+ * matrix is near singular tries each unit by a solution of its own (ridge_solve_subset).
  *
  * Scores that count as equal (1e-10 of the best) are ties: the later unit goes, so duplicated columns go in a definite
  * order. Errors come from moments alone; where they are small differences of large terms (fits that are nearly exact:
