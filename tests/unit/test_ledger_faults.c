@@ -468,17 +468,15 @@ static void ledger_faults__flipped_bytes_are_found_wherever_rows_are(void **stat
 		struct orch_err err = {0};
 		overwrite(at, &flipped, 1);
 		int code = verify(&err);
-		overwrite(at, &bytes[at], 1);
 		tried++;
 		found += code != 0;
-		if (code == 0) { /* unused space: all rows are as they were */
-			struct seen seen = read_fits(LEDGER_READ);
-			assert_int_equal(seen.rows, 2000);
-		}
+		if (code == 0) /* unused space: all rows are as they were, with the flip */
+			assert_int_equal(read_fits(LEDGER_READ).rows, 2000);
+		overwrite(at, &bytes[at], 1);
 	}
 	free(bytes);
 	assert_true(tried > 100);
-	assert_true(4 * found > 3 * tried);
+	assert_true(3 * found > 2 * tried); /* 72 % of these pages are in use (dbstat) */
 	check_verified();
 }
 
