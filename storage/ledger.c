@@ -340,7 +340,7 @@ static int pass(struct ledger *ledger, const char *step, struct orch_err *err)
 		return 0;
 	struct orch_err why = {0};
 	int code = orch_fail_sys(&why, ORCH_EIO, sys, "ledger %s: cannot commit", ledger->path);
-	ledger_break(ledger, sys, &why);
+	ledger_break(ledger, sys == EIO, &why);
 	orch_fail_sys(err, code, sys, "ledger %s: cannot commit", ledger->path);
 	return code;
 }

@@ -14,7 +14,7 @@
 #include "storage/base/text.h"
 #include "storage/base/trace.h"
 
-#define BUSY_MILLISECONDS 5000
+#define BUSY_MILLISECONDS 30000 /* with a rollback journal, commits wait for readers */
 #define CACHE_KIB "16384"
 
 /* --- schema ---
@@ -109,13 +109,13 @@ static int errno_of(struct ledger *ledger, int sqlite_code)
 	return 0;
 }
 
-void ledger_break(struct ledger *ledger, int sys, const struct orch_err *why)
+void ledger_break(struct ledger *ledger, bool distrust, const struct orch_err *why)
 {
 	if (ledger->broken.code)
 		return;
 	ledger->broken = *why;
-	if (ledger->mode != LEDGER_WRITE || (sys != EIO && sys != 0))
-		return; /* a full disk, a quota: SQLite took the transaction back in good order */
+	if (ledger->mode != LEDGER_WRITE || !distrust)
+		return;
 	char *mark = ledger_beside(ledger->path, ".ioerror");
 	if (!file_exists(mark) && file_write_new(mark, why->text, strlen(why->text), NULL) == 0) {
 		char *folder = file_folder(mark);
@@ -123,6 +123,20 @@ void ledger_break(struct ledger *ledger, int sys, const struct orch_err *why)
 		free(folder);
 	}
 	free(mark);
+}
+
+/* Not after a full disk, a quota, a lack of memory: there SQLite took the transaction back in good order. */
+static bool distrusts(int sqlite_code, int sys)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return true;
+	case SQLITE_IOERR:
+		return sys != ENOSPC && sys != EDQUOT && sys != EFBIG && (sqlite_code != SQLITE_IOERR_NOMEM);
+	default:
+		return false;
+	}
 }
 
 int ledger_fail(struct ledger *ledger, int sqlite_code, bool breaks, const char *what, struct orch_err *err)
@@ -138,7 +152,7 @@ int ledger_fail(struct ledger *ledger, int sqlite_code, bool breaks, const char 
 	else
 		orch_fail_sys(&why, code, sys, "ledger %s: cannot %s: %s", ledger->path, what, text);
 	if (breaks && code != ORCH_EBUSY)
-		ledger_break(ledger, (sqlite_code & 0xff) == SQLITE_IOERR ? EIO : sys ? sys : ENOMEM, &why);
+		ledger_break(ledger, distrusts(sqlite_code, sys), &why);
 	if (err && !err->code)
 		*err = why;
 	return code;
@@ -405,9 +419,10 @@ static int connect_to_read(struct ledger *ledger, struct orch_err *err)
 		return orch_fail(err, code, "%s", why.text);
 	sqlite3_close(ledger->db);
 	ledger->db = NULL;
-	char *wal = ledger_beside(ledger->path, "-wal");
-	bool unfinished = file_size(wal) > 0;
+	char *wal = ledger_beside(ledger->path, "-wal"), *journal = ledger_beside(ledger->path, "-journal");
+	bool unfinished = file_size(wal) > 0 || file_size(journal) > 0;
 	free(wal);
+	free(journal);
 	if (unfinished)
 		return orch_fail(err, ORCH_EIO, "ledger %s cannot be read here: its last run ended without closing it, and nothing can be "
 			"written in its folder; copy the campaign to where you can write", ledger->path);
@@ -515,7 +530,7 @@ int ledger_checkpoint(struct ledger *ledger, bool truncate, struct orch_err *err
 	if (sys) {
 		struct orch_err why = {0};
 		int code = orch_fail_sys(&why, ORCH_EIO, sys, "ledger %s: cannot checkpoint", ledger->path);
-		ledger_break(ledger, sys, &why);
+		ledger_break(ledger, sys == EIO, &why);
 		orch_fail_sys(err, code, sys, "ledger %s: cannot checkpoint", ledger->path);
 		return code;
 	}

@@ -6,7 +6,7 @@
  *     which is a savepoint of its own.
  *  2. The numbers in counts, plus deltas, are those of the rows of fits; flush writes the deltas in the rows' own transaction.
  *  3. After a failed write, commit or checkpoint the ledger is broken: nothing is acknowledged any more, nothing is written. When
- *     the cause was I/O, PATH.ioerror says so and the next writer copies the rows into a new generation (ledger_repair.c).
+ *     the cause was I/O or damage, PATH.ioerror says so and the next writer copies the rows into a new generation (ledger_repair.c).
  *  4. The WAL is checkpointed by us only, so that a failure is seen; SQLite itself ignores one. */
 #ifndef STORAGE_LEDGER_DB_H
 #define STORAGE_LEDGER_DB_H
@@ -99,8 +99,9 @@ int ledger_write_row(struct ledger *ledger, enum ledger_statement which, enum le
                      int *changed, struct orch_err *err);
 /* What SQLite's code means, with its text; breaks the ledger when a write failed (breaks). */
 int ledger_fail(struct ledger *ledger, int sqlite_code, bool breaks, const char *what, struct orch_err *err);
-/* Remember that an I/O error happened: the next writer must not go on in these files. */
-void ledger_break(struct ledger *ledger, int sys, const struct orch_err *why);
+/* Nothing is acknowledged from here on. distrust: what is on disk may not be what was written, so the next writer must not go on in
+ * these files (PATH.ioerror). */
+void ledger_break(struct ledger *ledger, bool distrust, const struct orch_err *why);
 int ledger_checkpoint(struct ledger *ledger, bool truncate, struct orch_err *err);
 
 /* A transaction is open afterwards; ORCH_E* when the ledger is broken or opened for reading. */

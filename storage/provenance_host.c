@@ -46,7 +46,8 @@ json_t *provenance_libraries(void)
 	set_numbers(libraries, "xgboost", major, minor, patch);
 	git_libgit2_version(&major, &minor, &patch);
 	set_numbers(libraries, "libgit2", major, minor, patch);
-	set(libraries, "libarchive", archive_version_details());
+	set(libraries, "libarchive", archive_version_string()); /* archive_version_details leaks */
+	set(libraries, "zstd", archive_libzstd_version());
 	set_numbers(libraries, "nettle", nettle_version_major(), nettle_version_minor(), -1);
 	return libraries;
 }

@@ -9,6 +9,7 @@
 #include "storage/base/file.h"
 #include "storage/base/process.h"
 #include "storage/base/text.h"
+#include "storage/base/trace.h"
 #include "storage/provenance.h"
 #include "storage/provenance_git.h"
 
@@ -64,6 +65,65 @@ static int open_or_create(const char *path, git_repository **out, struct orch_er
 	if (sys)
 		return orch_fail_sys(err, ORCH_EIO, sys, "provenance %s: cannot create it", path);
 	return git_repository_init_ext(out, path, &options) == 0 ? 0 : git_failed(path, "create it", err);
+}
+
+/* The configuration can be read, and the tip names a commit that can be read, or there is none yet. */
+static bool is_sound(git_repository *repository)
+{
+	git_oid oid;
+	git_commit *commit = NULL;
+	git_tree *tree = NULL;
+	git_config *config = NULL;
+	if (git_repository_config_snapshot(&config, repository) != 0)
+		return false;
+	git_config_free(config);
+	int failed = git_reference_name_to_id(&oid, repository, BRANCH);
+	bool sound = failed == GIT_ENOTFOUND ||
+		     (!failed && git_commit_lookup(&commit, repository, &oid) == 0 && git_commit_tree(&tree, commit) == 0);
+	git_tree_free(tree);
+	git_commit_free(commit);
+	return sound;
+}
+
+/* It is derived: a damaged one must not stop a campaign. It is kept beside, the rounds' commits are made again by whoever finds
+ * that they are missing (resume, verify --rebuild). */
+static int set_aside(const char *path, struct orch_err *err)
+{
+	char *aside = NULL;
+	for (unsigned number = 1; !aside || file_exists(aside); number++) {
+		free(aside);
+		aside = text_format("%s.damaged-%u", path, number);
+	}
+	trace(TRACE_STORE, "provenance %s cannot be read (%s): set aside as %s", path, provenance_git_error(), aside);
+	int code = file_publish(path, aside, err);
+	free(aside);
+	return code;
+}
+
+/* As it stands; else completed (a killed process may have left it half made); else a new one. */
+static int open_sound(const char *path, git_repository **out, struct orch_err *err)
+{
+	git_repository *repository = NULL;
+	struct orch_err why = {0};
+	int code = 0;
+	if (git_repository_open_bare(&repository, path) != 0 || !is_sound(repository)) {
+		git_repository_free(repository);
+		repository = NULL;
+		code = open_or_create(path, &repository, &why);
+	}
+	if ((code && !why.sys && file_exists(path)) || (!code && !is_sound(repository))) {
+		git_repository_free(repository);
+		repository = NULL;
+		orch_err_clear(&why);
+		code = set_aside(path, &why);
+		if (!code)
+			code = open_or_create(path, &repository, &why);
+	}
+	if (code)
+		orch_fail(err, code, "%s", why.text);
+	else
+		*out = repository;
+	return code;
 }
 
 /* Our own repository: whoever owns the folder, it is the campaign's. Durable as far as git can be. */
@@ -198,7 +258,7 @@ int provenance_commit_round(const char *path, unsigned round, const char *round_
 	char *tag = tag_name(round);
 	begin();
 	remove_stale_locks(path, tag);
-	int code = open_or_create(path, &repository, err);
+	int code = open_sound(path, &repository, err);
 	if (!code)
 		code = make_tree(repository, path, round_path, spec_json, &tree, err);
 	if (!code)

@@ -370,6 +370,44 @@ static void provenance__stale_locks_of_killed_processes_go(void **state)
 	assert_int_equal(verify(1, NULL), 0);
 }
 
+static void provenance__a_half_made_repository_is_completed(void **state)
+{
+	(void)state;
+	static const char *const parts[] = {"HEAD", "config", "objects", "refs", "description", "info", "refs/heads", "objects/pack"};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		char name[64];
+		clear(NULL);
+		make_round(0, "zero\n");
+		git("git init --bare ../p.git");
+		snprintf(name, sizeof name, "p.git/%s", parts[i]);
+		assert_int_equal(file_remove_tree(in_folder(name), NULL), 0);
+		assert_int_equal(commit(0, NULL), 0);
+		assert_int_equal(verify(0, NULL), 0);
+	}
+}
+
+static void provenance__a_damaged_one_is_set_aside_and_made_again(void **state)
+{
+	(void)state;
+	static const char *const damages[] = {"rm -rf objects/??", "printf garbage > refs/heads/main", "printf garbage > config; printf '[x' >> config",
+		"rm -rf objects && touch objects", "printf garbage > HEAD", "printf garbage > packed-refs"};
+	for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+		char command[256];
+		struct orch_err err = {0};
+		clear(NULL);
+		make_round(0, "zero\n");
+		make_round(1, "one\n");
+		assert_int_equal(commit(0, NULL), 0);
+		snprintf(command, sizeof command, "cd ../p.git && %s", damages[i]);
+		git(command);
+		if (commit(1, &err) != 0)
+			fail_msg("%s: %s", damages[i], err.text);
+		assert_int_equal(commit(0, NULL), 0);
+		assert_int_equal(verify(0, NULL), 0);
+		assert_int_equal(verify(1, NULL), 0);
+	}
+}
+
 static int commit_body(void)
 {
 	return -provenance_commit_round(in_folder("p.git"), 0, in_folder("round_000"), "{}", NULL);
@@ -423,6 +461,8 @@ int main(int argc, char **argv)
 		CASE(provenance__a_round_done_again_gets_a_new_commit),
 		CASE(provenance__damage_is_found),
 		CASE(provenance__stale_locks_of_killed_processes_go),
+		CASE(provenance__a_half_made_repository_is_completed),
+		CASE(provenance__a_damaged_one_is_set_aside_and_made_again),
 		CASE(provenance__any_step_may_fail_or_kill),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
