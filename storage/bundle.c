@@ -1,5 +1,6 @@
-/* The bytes of a bundle depend on the round's files and on the versions of libarchive and zstd, on nothing else: tar in GNU's form
- * (names of any length and bytes, no extended headers, so no locale), sorted, owner 0, time 0, zstd at a fixed level in one thread. */
+/* The bytes of a bundle depend on the round's files and on the versions of libarchive and zstd, on nothing else: tar in
+ * GNU's form (names of any length and bytes, no extended headers, so no locale), sorted, owner 0, time 0, zstd at a
+ * fixed level in one thread. */
 #include "storage/bundle.h"
 
 #include <archive.h>
@@ -52,8 +53,10 @@ static la_ssize_t write_out(struct archive *archive, void *context, const void *
 static int archive_failed(struct writing *writing, struct orch_err *err)
 {
 	if (!writing->code)
-		writing->code = orch_fail(err, archive_errno(writing->archive) == ENOMEM ? ORCH_ENOMEM : ORCH_EIO, "cannot write the bundle %s: %s",
-			writing->path, archive_error_string(writing->archive) ? archive_error_string(writing->archive) : "unknown error");
+		writing->code = orch_fail(err, archive_errno(writing->archive) == ENOMEM ? ORCH_ENOMEM : ORCH_EIO,
+		        "cannot write the bundle %s: %s", writing->path,
+		        archive_error_string(writing->archive) ? archive_error_string(writing->archive)
+		                                               : "unknown error");
 	return writing->code;
 }
 
@@ -129,7 +132,8 @@ static int put_all(struct writing *writing, const char *round_path, struct orch_
 	char *last = NULL;
 	int code = file_list_tree(round_path, &files, err);
 	for (size_t i = 0; i < files.count && !code; i++) {
-		char *name = text_format("%s/%s", file_name(round_path), files.names[i]), *path = file_join(round_path, files.names[i]);
+		char *name = text_format("%s/%s", file_name(round_path), files.names[i]),
+		     *path = file_join(round_path, files.names[i]);
 		code = put_folders(writing, last, name, err);
 		if (!code)
 			code = put_file(writing, name, path, err);
@@ -149,10 +153,11 @@ static int write_archive(const char *round_path, struct writing *writing, struct
 		return orch_fail(err, ORCH_ENOMEM, "cannot write the bundle %s: out of memory", writing->path);
 	writing->chunk = mem_must(CHUNK, 1);
 	int code = 0;
-	if (archive_write_add_filter_zstd(archive) != ARCHIVE_OK || archive_write_set_format_gnutar(archive) != ARCHIVE_OK ||
-		archive_write_set_filter_option(archive, "zstd", "compression-level", ZSTD_LEVEL) != ARCHIVE_OK ||
-		archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
-		archive_write_open(archive, writing, NULL, write_out, NULL) != ARCHIVE_OK)
+	if (archive_write_add_filter_zstd(archive) != ARCHIVE_OK ||
+	        archive_write_set_format_gnutar(archive) != ARCHIVE_OK ||
+	        archive_write_set_filter_option(archive, "zstd", "compression-level", ZSTD_LEVEL) != ARCHIVE_OK ||
+	        archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
+	        archive_write_open(archive, writing, NULL, write_out, NULL) != ARCHIVE_OK)
 		code = archive_failed(writing, err);
 	if (!code)
 		code = put_all(writing, round_path, err);
@@ -185,7 +190,8 @@ int bundle_write(const char *round_path, const char *bundle_path, struct orch_er
 {
 	if (file_exists(bundle_path) && bundle_verify(bundle_path, round_path, NULL) == 0)
 		return 0;
-	char *folder = file_folder(bundle_path), *name = text_format(".%s.new", file_name(bundle_path)), *temporary = file_join(folder, name);
+	char *folder = file_folder(bundle_path), *name = text_format(".%s.new", file_name(bundle_path)),
+	     *temporary = file_join(folder, name);
 	int code = file_exists(temporary) ? file_remove_tree(temporary, err) : 0; /* of an attempt that died */
 	char *round = file_absolute(round_path); /* its last name is the folder in the bundle */
 	if (!code)
@@ -224,7 +230,9 @@ static int check_begin(void *context, const char *name, uint64_t size, struct or
 	checking->has_manifest |= manifest;
 	checking->has_complete |= complete;
 	if (checking->kept)
-		return size > SEAL_MAX ? orch_fail(err, ORCH_EDAMAGED, "bundle %s: %s is too large", checking->path, name) : 0;
+		return size > SEAL_MAX
+		               ? orch_fail(err, ORCH_EDAMAGED, "bundle %s: %s is too large", checking->path, name)
+		               : 0;
 	if (checking->found.count == checking->capacity) {
 		size_t capacity = checking->capacity ? 2 * checking->capacity : 64;
 		struct manifest_entry *grown = mem_array_grow(checking->found.entries, capacity, sizeof *grown);
@@ -233,7 +241,8 @@ static int check_begin(void *context, const char *name, uint64_t size, struct or
 		checking->found.entries = grown;
 		checking->capacity = capacity;
 	}
-	checking->found.entries[checking->found.count++] = (struct manifest_entry){.name = mem_text(name), .size = size};
+	checking->found.entries[checking->found.count++] =
+	        (struct manifest_entry){.name = mem_text(name), .size = size};
 	hash_begin(&checking->hash);
 	return 0;
 }
@@ -266,11 +275,12 @@ static int compare_members(const struct checking *checking, const struct manifes
 		const char *hash = manifest_find(&checking->found, said->entries[i].name);
 		if (!hash || strcmp(hash, said->entries[i].hash) != 0)
 			return orch_fail(err, ORCH_EDAMAGED, "bundle %s: %s %s", checking->path, said->entries[i].name,
-				hash ? "is not what its manifest says" : "is missing");
+			        hash ? "is not what its manifest says" : "is missing");
 	}
 	for (size_t i = 0; i < checking->found.count; i++)
 		if (!manifest_find(said, checking->found.entries[i].name))
-			return orch_fail(err, ORCH_EDAMAGED, "bundle %s: %s is not in its manifest", checking->path, checking->found.entries[i].name);
+			return orch_fail(err, ORCH_EDAMAGED, "bundle %s: %s is not in its manifest", checking->path,
+			        checking->found.entries[i].name);
 	return 0;
 }
 
@@ -285,8 +295,10 @@ static int compare_with_round(const struct checking *checking, const char *round
 		char *path = file_join(round_path, seals[i].name), *text = NULL;
 		size_t length = 0;
 		code = file_read(path, 0, &text, &length, err);
-		if (!code && (length != seals[i].held->length || (length && memcmp(text, seals[i].held->data, length) != 0)))
-			code = orch_fail(err, ORCH_EDAMAGED, "bundle %s is not of the round %s: their %s differ", checking->path, round_path, seals[i].name);
+		if (!code &&
+		        (length != seals[i].held->length || (length && memcmp(text, seals[i].held->data, length) != 0)))
+			code = orch_fail(err, ORCH_EDAMAGED, "bundle %s is not of the round %s: their %s differ",
+			        checking->path, round_path, seals[i].name);
 		free(text);
 		free(path);
 	}
@@ -299,9 +311,11 @@ int bundle_verify(const char *bundle_path, const char *round_path, struct orch_e
 	struct manifest said = {0};
 	int code = bundle_read(bundle_path, &check_visitor, &checking, err);
 	if (!code && (!checking.has_manifest || !checking.has_complete))
-		code = orch_fail(err, ORCH_EDAMAGED, "bundle %s has no %s", bundle_path, checking.has_manifest ? "COMPLETE" : "MANIFEST.sha256");
+		code = orch_fail(err, ORCH_EDAMAGED, "bundle %s has no %s", bundle_path,
+		        checking.has_manifest ? "COMPLETE" : "MANIFEST.sha256");
 	if (!code)
-		code = manifest_parse(checking.manifest.data ? checking.manifest.data : "", checking.manifest.length, bundle_path, &said, err);
+		code = manifest_parse(checking.manifest.data ? checking.manifest.data : "", checking.manifest.length,
+		        bundle_path, &said, err);
 	if (!code)
 		code = compare_members(&checking, &said, err);
 	if (!code && round_path)
@@ -372,8 +386,11 @@ int bundle_unpack(const char *bundle_path, const char *folder, struct orch_err *
 	char *target = file_absolute(folder), *parent = file_folder(target);
 	uint64_t attempt;
 	process_random(&attempt, sizeof attempt);
-	char *name = text_format(".%s.%016llx.new", file_name(target), (unsigned long long)attempt), *temporary = file_join(parent, name);
-	int code = file_exists(target) ? orch_fail(err, ORCH_EINPUT, "%s exists already: name a folder that does not", target) : 0;
+	char *name = text_format(".%s.%016llx.new", file_name(target), (unsigned long long)attempt),
+	     *temporary = file_join(parent, name);
+	int code = file_exists(target)
+	                   ? orch_fail(err, ORCH_EINPUT, "%s exists already: name a folder that does not", target)
+	                   : 0;
 	if (!code)
 		code = unpack_into(bundle_path, temporary, err);
 	if (!code)
@@ -401,7 +418,8 @@ static int list_begin(void *context, const char *name, uint64_t size, struct orc
 	return listing->visit(listing->context, name, size);
 }
 
-int bundle_list(const char *bundle_path, int (*visit)(void *context, const char *name, uint64_t size), void *context, struct orch_err *err)
+int bundle_list(const char *bundle_path, int (*visit)(void *context, const char *name, uint64_t size), void *context,
+        struct orch_err *err)
 {
 	static const struct bundle_visitor visitor = {.begin = list_begin};
 	struct listing listing = {visit, context};

@@ -30,7 +30,8 @@ struct reading {
 static int refuse(const struct reading *reading, const char *name, const char *why, struct orch_err *err)
 {
 	char *safe = text_printable(name);
-	int code = orch_fail(err, ORCH_EDAMAGED, "bundle %s is damaged or no bundle of orch: member %s: %s", reading->path, safe, why);
+	int code = orch_fail(err, ORCH_EDAMAGED, "bundle %s is damaged or no bundle of orch: member %s: %s",
+	        reading->path, safe, why);
 	free(safe);
 	return code;
 }
@@ -80,8 +81,8 @@ static const char *wrong_kind(struct archive_entry *entry)
 	return archive_entry_size(entry) > 0 && type == AE_IFDIR ? "it is a folder with content" : NULL;
 }
 
-static int read_content(struct reading *reading, const char *name, uint64_t size, const struct bundle_visitor *visitor, void *context,
-                        struct orch_err *err)
+static int read_content(struct reading *reading, const char *name, uint64_t size, const struct bundle_visitor *visitor,
+        void *context, struct orch_err *err)
 {
 	uint64_t total = 0;
 	la_ssize_t got;
@@ -100,8 +101,8 @@ static int read_content(struct reading *reading, const char *name, uint64_t size
 	return visitor->end ? visitor->end(context, err) : 0;
 }
 
-static int read_member(struct reading *reading, struct archive_entry *entry, const struct bundle_visitor *visitor, void *context,
-                       struct orch_err *err)
+static int read_member(struct reading *reading, struct archive_entry *entry, const struct bundle_visitor *visitor,
+        void *context, struct orch_err *err)
 {
 	const char *raw = archive_entry_pathname(entry), *why = NULL;
 	if (!raw)
@@ -139,8 +140,11 @@ static int open_file(const char *path, uint64_t *size, int *out, struct orch_err
 	struct stat info;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
-		return orch_fail_sys(err, errno == ENOENT || errno == ENOTDIR ? ORCH_EMISSING : errno == ELOOP ? ORCH_EDAMAGED : ORCH_EIO, errno,
-			"cannot open the bundle %s", path);
+		return orch_fail_sys(err,
+		        errno == ENOENT || errno == ENOTDIR ? ORCH_EMISSING
+		        : errno == ELOOP                    ? ORCH_EDAMAGED
+		                                            : ORCH_EIO,
+		        errno, "cannot open the bundle %s", path);
 	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
 		close(fd);
 		return orch_fail(err, ORCH_EDAMAGED, "%s is not a file", path);
@@ -152,20 +156,24 @@ static int open_file(const char *path, uint64_t *size, int *out, struct orch_err
 	return 0;
 }
 
-static int read_members(struct reading *reading, int fd, const struct bundle_visitor *visitor, void *context, struct orch_err *err)
+static int read_members(
+        struct reading *reading, int fd, const struct bundle_visitor *visitor, void *context, struct orch_err *err)
 {
 	struct archive_entry *entry;
 	int code = 0, result = ARCHIVE_OK;
-	if (archive_read_support_filter_zstd(reading->archive) != ARCHIVE_OK || archive_read_support_format_tar(reading->archive) != ARCHIVE_OK ||
-		archive_read_open_fd(reading->archive, fd, CHUNK) != ARCHIVE_OK)
+	if (archive_read_support_filter_zstd(reading->archive) != ARCHIVE_OK ||
+	        archive_read_support_format_tar(reading->archive) != ARCHIVE_OK ||
+	        archive_read_open_fd(reading->archive, fd, CHUNK) != ARCHIVE_OK)
 		return archive_failed(reading, err);
 	while (!code && (result = archive_read_next_header(reading->archive, &entry)) == ARCHIVE_OK)
 		code = read_member(reading, entry, visitor, context, err);
 	if (!code && result != ARCHIVE_EOF)
 		code = archive_failed(reading, err);
 	/* A plain tar is none of ours: it would lack the bound by its compressed size. */
-	if (!code && (archive_filter_count(reading->archive) < 2 || archive_filter_code(reading->archive, 0) != ARCHIVE_FILTER_ZSTD))
-		code = orch_fail(err, ORCH_EDAMAGED, "%s is not compressed with zstd, so it is no bundle of orch", reading->path);
+	if (!code && (archive_filter_count(reading->archive) < 2 ||
+	                     archive_filter_code(reading->archive, 0) != ARCHIVE_FILTER_ZSTD))
+		code = orch_fail(err, ORCH_EDAMAGED, "%s is not compressed with zstd, so it is no bundle of orch",
+		        reading->path);
 	return code;
 }
 
@@ -179,7 +187,8 @@ int bundle_read(const char *path, const struct bundle_visitor *visitor, void *co
 	reading.allowed = size > UNPACKED_MAX / RATIO_MAX ? size * RATIO_MAX : UNPACKED_MAX;
 	reading.archive = archive_read_new();
 	reading.chunk = mem_must(CHUNK, 1);
-	code = reading.archive ? read_members(&reading, fd, visitor, context, err) : orch_fail(err, ORCH_ENOMEM, "bundle %s: out of memory", path);
+	code = reading.archive ? read_members(&reading, fd, visitor, context, err)
+	                       : orch_fail(err, ORCH_ENOMEM, "bundle %s: out of memory", path);
 	archive_read_free(reading.archive);
 	close(fd);
 	free(reading.top);

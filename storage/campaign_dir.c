@@ -1,5 +1,6 @@
-/* A campaign appears by one rename of .NAME.<attempt>.new, which carries its lock along: whoever sees the folder sees it whole
- * and locked. In a temporary folder the lock is made first, so that a folder without one is empty and may go. */
+/* A campaign appears by one rename of .NAME.<attempt>.new, which carries its lock along: whoever sees the folder sees
+ * it whole and locked. In a temporary folder the lock is made first, so that a folder without one is empty and may go.
+ */
 #include "storage/campaign_dir.h"
 
 #include <errno.h>
@@ -65,7 +66,8 @@ int campaign_dir_open(const char *path, bool lock, struct campaign_dir **out, st
 	char *absolute = file_absolute(path);
 	int fd = -1, code = 0;
 	if (!is_campaign(absolute))
-		code = orch_fail(err, ORCH_EMISSING, "%s is no campaign folder: give one, or begin with: orch start campaign.yaml", absolute);
+		code = orch_fail(err, ORCH_EMISSING,
+		        "%s is no campaign folder: give one, or begin with: orch start campaign.yaml", absolute);
 	else if (lock)
 		code = campaign_lock_take(absolute, absolute, &fd, err);
 	if (!code)
@@ -99,12 +101,15 @@ int campaign_dir_holder(const char *path, struct process_id *holder, bool *alive
 static int none_or_many(const char *path, const struct file_list *found, struct orch_err *err)
 {
 	if (found->count == 0)
-		return orch_fail(err, ORCH_EMISSING, "no campaign in %s or directly below it: name its folder, or begin with: orch start campaign.yaml",
-			path);
+		return orch_fail(err, ORCH_EMISSING,
+		        "no campaign in %s or directly below it: name its folder, or begin with: orch start "
+		        "campaign.yaml",
+		        path);
 	struct text_buf text = {0};
 	for (size_t i = 0; i < found->count; i++)
 		text_addf(&text, "\n  %s", found->names[i]);
-	int code = orch_fail(err, ORCH_EINPUT, "%zu campaigns below %s: name one of them:%s", found->count, path, text.data);
+	int code = orch_fail(
+	        err, ORCH_EINPUT, "%zu campaigns below %s: name one of them:%s", found->count, path, text.data);
 	text_buf_release(&text);
 	return code;
 }
@@ -144,13 +149,16 @@ static int refuse_existing(const char *path, struct orch_err *err)
 	struct process_id holder;
 	bool alive = false;
 	if (!is_campaign(path))
-		return orch_fail(err, ORCH_EINPUT, "%s exists already and is no campaign: choose another folder with --dir", path);
+		return orch_fail(err, ORCH_EINPUT,
+		        "%s exists already and is no campaign: choose another folder with --dir", path);
 	campaign_dir_holder(path, &holder, &alive, NULL);
 	if (alive)
-		return orch_fail(err, ORCH_EBUSY, "campaign %s is held by orch pid %d on host %s: look at it with: orch status %s", path,
-			(int)holder.pid, holder.host, path);
-	return orch_fail(err, ORCH_EINPUT, "campaign %s exists already: go on with: orch resume %s (or choose another folder with --dir)", path,
-		path);
+		return orch_fail(err, ORCH_EBUSY,
+		        "campaign %s is held by orch pid %d on host %s: look at it with: orch status %s", path,
+		        (int)holder.pid, holder.host, path);
+	return orch_fail(err, ORCH_EINPUT,
+	        "campaign %s exists already: go on with: orch resume %s (or choose another folder with --dir)", path,
+	        path);
 }
 
 /* Removes the temporary folders of creators that died: their lock can be taken; a living creator's cannot. */
@@ -163,7 +171,7 @@ static void remove_leftovers(const char *parent, const char *name)
 	for (size_t i = 0; i < all.count; i++) {
 		size_t length = strlen(all.names[i]);
 		if (strncmp(all.names[i], prefix, strlen(prefix)) != 0 || length != strlen(prefix) + 16 + 4 ||
-			strcmp(all.names[i] + length - 4, ".new") != 0)
+		        strcmp(all.names[i] + length - 4, ".new") != 0)
 			continue;
 		char *path = file_join(parent, all.names[i]);
 		int lock = -1;
@@ -182,7 +190,8 @@ static void remove_leftovers(const char *parent, const char *name)
 }
 
 /* A new temporary folder, locked. Another creator may take it for a leftover before the lock is in it: then another. */
-static int make_temporary(const char *parent, const char *name, const char *shown, char **temporary, int *lock, struct orch_err *err)
+static int make_temporary(
+        const char *parent, const char *name, const char *shown, char **temporary, int *lock, struct orch_err *err)
 {
 	int code = ORCH_EMISSING;
 	for (int attempt = 0; attempt < 8 && (code == ORCH_EMISSING || code == ORCH_EBUSY); attempt++) {
@@ -283,8 +292,8 @@ static int make_parents(const char *parent, struct orch_err *err)
 	return code;
 }
 
-static int build_and_publish(const char *parent, const char *path, const struct campaign_contents *contents, struct campaign_dir **out,
-                             struct orch_err *err)
+static int build_and_publish(const char *parent, const char *path, const struct campaign_contents *contents,
+        struct campaign_dir **out, struct orch_err *err)
 {
 	char *temporary = NULL;
 	int lock = -1;
@@ -298,7 +307,9 @@ static int build_and_publish(const char *parent, const char *path, const struct 
 	if (!code) {
 		*out = handle(path, lock);
 	} else if (code == ORCH_EUNSURE) {
-		orch_err_prefix(err, "campaign %s was created but may not survive a power cut: go on with: orch resume %s", path, path);
+		orch_err_prefix(err,
+		        "campaign %s was created but may not survive a power cut: go on with: orch resume %s", path,
+		        path);
 		campaign_lock_release(lock, path);
 	} else {
 		file_remove_tree(temporary, NULL);
@@ -308,8 +319,8 @@ static int build_and_publish(const char *parent, const char *path, const struct 
 	return code;
 }
 
-int campaign_dir_create(const char *path, const struct campaign_contents *contents, struct campaign_dir **out, char **warning,
-                        struct orch_err *err)
+int campaign_dir_create(const char *path, const struct campaign_contents *contents, struct campaign_dir **out,
+        char **warning, struct orch_err *err)
 {
 	char *absolute = file_absolute(path), *parent = file_folder(absolute);
 	int code = make_parents(parent, err);

@@ -22,11 +22,12 @@ bool campaign_lock_read(const char *folder, struct process_id *holder, char **si
 	char *path = file_join(folder, "lock"), *text = NULL;
 	size_t length;
 	json_t *content = NULL;
-	bool said = file_read(path, 4096, &text, &length, NULL) == 0 && json_parse(text, length, path, &content, NULL) == 0 &&
-		    json_is_object(content) && json_get_int(content, "pid", 0) > 0;
+	bool said = file_read(path, 4096, &text, &length, NULL) == 0 &&
+	            json_parse(text, length, path, &content, NULL) == 0 && json_is_object(content) &&
+	            json_get_int(content, "pid", 0) > 0;
 	if (said) {
 		*holder = (struct process_id){.pid = (pid_t)json_get_int(content, "pid", 0),
-			.start_ticks = (uint64_t)json_get_int(content, "start", 0)};
+		        .start_ticks = (uint64_t)json_get_int(content, "start", 0)};
 		snprintf(holder->boot_id, sizeof holder->boot_id, "%s", json_get_text(content, "boot", ""));
 		snprintf(holder->host, sizeof holder->host, "%s", json_get_text(content, "host", ""));
 		if (since)
@@ -44,16 +45,20 @@ static int held(const char *folder, const char *shown, struct orch_err *err)
 	char *since = NULL;
 	process_self(&self);
 	if (!campaign_lock_read(folder, &holder, &since))
-		return orch_fail(err, ORCH_EBUSY, "campaign %s is held by another orch: wait, or stop it with: orch stop %s", shown, shown);
+		return orch_fail(err, ORCH_EBUSY,
+		        "campaign %s is held by another orch: wait, or stop it with: orch stop %s", shown, shown);
 	bool here = strcmp(holder.host, self.host) == 0 && strcmp(holder.boot_id, self.boot_id) == 0;
 	char *host = text_printable(holder.host), *when = text_printable(since);
 	int code;
 	if (here && !process_alive(&holder))
-		code = orch_fail(err, ORCH_EBUSY, "campaign %s is held: orch pid %d took it at %s and is gone, but a process it started still "
-			"has it: wait, or look for it with: fuser -v %s/lock", shown, (int)holder.pid, when, shown);
+		code = orch_fail(err, ORCH_EBUSY,
+		        "campaign %s is held: orch pid %d took it at %s and is gone, but a process it started still "
+		        "has it: wait, or look for it with: fuser -v %s/lock",
+		        shown, (int)holder.pid, when, shown);
 	else
-		code = orch_fail(err, ORCH_EBUSY, "campaign %s is held by orch pid %d on host %s since %s: wait, or stop it with: orch stop %s",
-			shown, (int)holder.pid, host, when, shown);
+		code = orch_fail(err, ORCH_EBUSY,
+		        "campaign %s is held by orch pid %d on host %s since %s: wait, or stop it with: orch stop %s",
+		        shown, (int)holder.pid, host, when, shown);
 	free(host);
 	free(when);
 	free(since);
@@ -76,9 +81,10 @@ static int say_self(int fd, const char *path, struct orch_err *err)
 	struct process_id self;
 	char since[32];
 	process_self(&self);
-	json_t *content = json_pack("{s:i, s:I, s:s, s:s%, s:s}", "pid", (int)self.pid, "start", (json_int_t)self.start_ticks, "boot",
-		self.boot_id, "host", self.host, text_is_utf8(self.host, strlen(self.host)) ? strlen(self.host) : (size_t)0, "since",
-		process_time_text(process_wall(), since));
+	json_t *content = json_pack("{s:i, s:I, s:s, s:s%, s:s}", "pid", (int)self.pid, "start",
+	        (json_int_t)self.start_ticks, "boot", self.boot_id, "host", self.host,
+	        text_is_utf8(self.host, strlen(self.host)) ? strlen(self.host) : (size_t)0, "since",
+	        process_time_text(process_wall(), since));
 	int code = say(fd, path, content, err);
 	json_decref(content);
 	return code;
@@ -94,15 +100,16 @@ static bool same_file(int fd, const char *path)
 static int cannot_open(const char *path, int sys, struct orch_err *err)
 {
 	if (sys == ELOOP || sys == EISDIR)
-		return orch_fail(err, ORCH_EDAMAGED, "%s is a %s where a file belongs: remove it and run the command again", path,
-			sys == ELOOP ? "link" : "folder");
+		return orch_fail(err, ORCH_EDAMAGED,
+		        "%s is a %s where a file belongs: remove it and run the command again", path,
+		        sys == ELOOP ? "link" : "folder");
 	return orch_fail_sys(err, sys == ENOENT ? ORCH_EMISSING : ORCH_EIO, sys, "cannot open %s", path);
 }
 
 static int cannot_lock(const char *path, int sys, struct orch_err *err)
 {
-	return orch_fail_sys(err, ORCH_EIO, sys, "cannot lock %s (the file system must support flock; move the campaign to a local disk)",
-		path);
+	return orch_fail_sys(err, ORCH_EIO, sys,
+	        "cannot lock %s (the file system must support flock; move the campaign to a local disk)", path);
 }
 
 int campaign_lock_take(const char *folder, const char *shown, int *out, struct orch_err *err)

@@ -185,7 +185,7 @@ void event_log_close(struct event_log *log)
 /* --- reading --- */
 
 static int visit_line(const char *path, size_t number, const char *line, size_t length,
-                      int (*visit)(void *context, const json_t *event, struct orch_err *err), void *context, struct orch_err *err)
+        int (*visit)(void *context, const json_t *event, struct orch_err *err), void *context, struct orch_err *err)
 {
 	char *where = text_format("%s:%zu", path, number);
 	struct orch_err why = {0};
@@ -202,8 +202,8 @@ static int visit_line(const char *path, size_t number, const char *line, size_t 
 	return code;
 }
 
-int event_log_each(const char *path, int (*visit)(void *context, const json_t *event, struct orch_err *err), void *context,
-                   struct orch_err *err)
+int event_log_each(const char *path, int (*visit)(void *context, const json_t *event, struct orch_err *err),
+        void *context, struct orch_err *err)
 {
 	FILE *file = fopen(path, "re");
 	if (!file)

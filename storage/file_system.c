@@ -22,28 +22,28 @@ static const struct {
 	const char *name;
 	enum character character;
 } known[] = {
-	{0xEF53, "ext4", EXT4},
-	{0x58465342, "XFS", LOCAL},
-	{0x9123683E, "btrfs", LOCAL},
-	{0x2FC12FC1, "ZFS", LOCAL},
-	{0xF2F52010, "F2FS", LOCAL},
-	{0x794C7630, "overlay", OVERLAY},
-	{0x65735546, "FUSE", FUSE},
-	{0x01021994, "tmpfs", VOLATILE_MEMORY},
-	{0x858458F6, "ramfs", VOLATILE_MEMORY},
-	{0x6969, "NFS", NETWORK},
-	{0xFF534D42, "CIFS", NETWORK},
-	{0xFE534D42, "SMB", NETWORK},
-	{0x517B, "SMB", NETWORK},
-	{0x01021997, "9p", NETWORK},
-	{0x0BD00BD0, "Lustre", NETWORK},
-	{0x47504653, "GPFS", NETWORK},
-	{0x19830326, "BeeGFS", NETWORK},
-	{0x00C36400, "Ceph", NETWORK},
-	{0x5346414F, "AFS", NETWORK},
-	{0x6B414653, "AFS", NETWORK},
-	{0x7461636F, "OCFS2", NETWORK},
-	{0x01161970, "GFS2", NETWORK},
+        {0xEF53, "ext4", EXT4},
+        {0x58465342, "XFS", LOCAL},
+        {0x9123683E, "btrfs", LOCAL},
+        {0x2FC12FC1, "ZFS", LOCAL},
+        {0xF2F52010, "F2FS", LOCAL},
+        {0x794C7630, "overlay", OVERLAY},
+        {0x65735546, "FUSE", FUSE},
+        {0x01021994, "tmpfs", VOLATILE_MEMORY},
+        {0x858458F6, "ramfs", VOLATILE_MEMORY},
+        {0x6969, "NFS", NETWORK},
+        {0xFF534D42, "CIFS", NETWORK},
+        {0xFE534D42, "SMB", NETWORK},
+        {0x517B, "SMB", NETWORK},
+        {0x01021997, "9p", NETWORK},
+        {0x0BD00BD0, "Lustre", NETWORK},
+        {0x47504653, "GPFS", NETWORK},
+        {0x19830326, "BeeGFS", NETWORK},
+        {0x00C36400, "Ceph", NETWORK},
+        {0x5346414F, "AFS", NETWORK},
+        {0x6B414653, "AFS", NETWORK},
+        {0x7461636F, "OCFS2", NETWORK},
+        {0x01161970, "GFS2", NETWORK},
 };
 
 /* --- mountinfo --- */
@@ -80,7 +80,7 @@ char *file_system_mount_options(const char *mountinfo, const char *path)
 		char mount[PATH_MAX], type[64], source[PATH_MAX], options[8192];
 		const char *dash = strstr(line, " - ");
 		if (!dash || sscanf(line, "%*s %*s %*s %*s %4095s", mount) != 1 ||
-			sscanf(dash + 3, "%63s %4095s %8191s", type, source, options) != 3)
+		        sscanf(dash + 3, "%63s %4095s %8191s", type, source, options) != 3)
 			continue;
 		unescape(mount);
 		/* A later mount on the same place hides an earlier one. */
@@ -135,7 +135,8 @@ static bool ext4_without_journal(const char *path)
 
 static bool fuse_is_network(const char *options)
 {
-	static const char *const local[] = {"fuseblk", "fuse.ntfs", "fuse.ntfs-3g", "fuse.exfat", "fuse.bindfs", "fuse.fuse-overlayfs"};
+	static const char *const local[] = {
+	        "fuseblk", "fuse.ntfs", "fuse.ntfs-3g", "fuse.exfat", "fuse.bindfs", "fuse.fuse-overlayfs"};
 	for (size_t i = 0; i < sizeof local / sizeof *local; i++)
 		if (has_option(options, local[i]))
 			return false;
@@ -147,15 +148,19 @@ static void look_closer(const char *path, enum character character, struct file_
 	char *options = character == OVERLAY || character == FUSE ? mount_options(path) : NULL;
 	if (character == NETWORK || (character == FUSE && options && fuse_is_network(options))) {
 		out->network = true;
-		out->warning = text_format("%s is on a network file system (%s): run orch on one host only; the ledger is slower there",
-			path, out->name);
+		out->warning = text_format(
+		        "%s is on a network file system (%s): run orch on one host only; the ledger is slower there",
+		        path, out->name);
 	} else if (character == VOLATILE_MEMORY) {
-		out->warning = text_format("%s is in memory (%s): everything is lost when the machine stops", path, out->name);
+		out->warning =
+		        text_format("%s is in memory (%s): everything is lost when the machine stops", path, out->name);
 	} else if (character == OVERLAY && has_option(options, "volatile")) {
-		out->warning = text_format("%s is on an overlay mounted volatile: syncing does nothing there, a power cut may lose the campaign",
-			path);
+		out->warning = text_format("%s is on an overlay mounted volatile: syncing does nothing there, a power "
+		                           "cut may lose the campaign",
+		        path);
 	} else if (character == EXT4 && ext4_without_journal(path)) {
-		out->warning = text_format("%s is on ext4 without a journal: a power cut may damage the file system itself", path);
+		out->warning = text_format(
+		        "%s is on ext4 without a journal: a power cut may damage the file system itself", path);
 	}
 	free(options);
 }

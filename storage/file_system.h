@@ -1,5 +1,5 @@
-/* file_system: what a folder lies on, as far as durability and locking depend on it. Read only; never fails: what cannot be
- * told is taken as an ordinary local disk. */
+/* file_system: what a folder lies on, as far as durability and locking depend on it. Read only; never fails: what
+ * cannot be told is taken as an ordinary local disk. */
 #ifndef STORAGE_FILE_SYSTEM_H
 #define STORAGE_FILE_SYSTEM_H
 

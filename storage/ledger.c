@@ -12,7 +12,7 @@
 #include "storage/base/trace.h"
 #include "storage/ledger_db.h"
 
-#define GROUP 256            /* fits in a transaction */
+#define GROUP 256             /* fits in a transaction */
 #define CHECKPOINT_PAGES 4096 /* 16 MiB of log: what a crash leaves to read again, well under a second */
 
 /* --- create, open, close --- */
@@ -69,13 +69,15 @@ static int put_in_order(const char *path, bool rollback_journal, struct orch_err
 	int code = ledger_finish_generation(path, err);
 	if (!code && file_exists(mark) && file_exists(path)) {
 		code = ledger_regenerate(path, rollback_journal, &kept, &lost, err);
-		trace(TRACE_STORE, "ledger copied after an I/O error: %llu rows kept, %llu lost", (unsigned long long)kept, (unsigned long long)lost);
+		trace(TRACE_STORE, "ledger copied after an I/O error: %llu rows kept, %llu lost",
+		        (unsigned long long)kept, (unsigned long long)lost);
 	}
 	free(mark);
 	return code;
 }
 
-/* A log that was left is in the page cache, perhaps not on disk: moving it into the database syncs both, and is checked. */
+/* A log that was left is in the page cache, perhaps not on disk: moving it into the database syncs both, and is
+ * checked. */
 static int settle_log(struct ledger *ledger, struct orch_err *err)
 {
 	int code = ledger_checkpoint(ledger, true, err);
@@ -86,13 +88,15 @@ static int check_place(const char *there, const char *shown, struct orch_err *er
 {
 	struct stat info;
 	if (lstat(there, &info) != 0)
-		return orch_fail_sys(err, errno == ENOENT ? ORCH_EMISSING : ORCH_EIO, errno, "there is no ledger %s", shown);
+		return orch_fail_sys(
+		        err, errno == ENOENT ? ORCH_EMISSING : ORCH_EIO, errno, "there is no ledger %s", shown);
 	if (!S_ISREG(info.st_mode))
 		return orch_fail(err, ORCH_EDAMAGED, "%s is a link or folder where the ledger belongs", shown);
 	return 0;
 }
 
-int ledger_open(const char *path, enum ledger_mode mode, bool rollback_journal, struct ledger **out, struct orch_err *err)
+int ledger_open(
+        const char *path, enum ledger_mode mode, bool rollback_journal, struct ledger **out, struct orch_err *err)
 {
 	struct ledger *ledger = NULL;
 	int code = mode == LEDGER_WRITE ? put_in_order(path, rollback_journal, err) : 0;
@@ -170,11 +174,13 @@ static void merge_deltas(struct ledger_deltas *to, const struct ledger_deltas *f
 {
 	for (size_t i = 0; i < from->count; i++)
 		for (int state = LEDGER_DONE; state <= LEDGER_PRUNED; state++)
-			ledger_deltas_add(to, from->list[i].round, from->list[i].stage, state, from->list[i].by_state[state]);
+			ledger_deltas_add(
+			        to, from->list[i].round, from->list[i].stage, state, from->list[i].by_state[state]);
 }
 
 /* Three numbers by state, 0 when there is no row. */
-static int read_counts(struct ledger *ledger, unsigned round, const char *stage, int64_t counts[LEDGER_PRUNED + 1], struct orch_err *err)
+static int read_counts(struct ledger *ledger, unsigned round, const char *stage, int64_t counts[LEDGER_PRUNED + 1],
+        struct orch_err *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, STATEMENT_GET_COUNTS, err);
 	if (!statement)
@@ -212,7 +218,8 @@ int ledger_apply_deltas(struct ledger *ledger, struct orch_err *err)
 	return code;
 }
 
-int ledger_counts(struct ledger *ledger, unsigned round, const char *stage, int64_t *done, int64_t *failed, struct orch_err *err)
+int ledger_counts(
+        struct ledger *ledger, unsigned round, const char *stage, int64_t *done, int64_t *failed, struct orch_err *err)
 {
 	int64_t counts[LEDGER_PRUNED + 1];
 	int code = read_counts(ledger, round, stage, counts, err);
@@ -311,7 +318,8 @@ int ledger_task_end(struct ledger *ledger, struct orch_err *err)
 		orch_bug("ledger_task_end without ledger_task_begin");
 	int code = refuse_broken(ledger, err);
 	if (!code && ledger->task_code) {
-		code = orch_fail(err, ledger->task_code, "ledger %s: a task was not taken: one of its results was refused", ledger->path);
+		code = orch_fail(err, ledger->task_code,
+		        "ledger %s: a task was not taken: one of its results was refused", ledger->path);
 		take_back_task(ledger, NULL);
 		return code;
 	}
@@ -404,8 +412,10 @@ static bool same_value(const struct ledger_value *a, const struct ledger_value *
 	return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
 }
 
-/* The address is taken: fine when the same fit gave the same numbers. Files and notes may tell of the attempt, they do not count. */
-static int compare_with_first(struct ledger *ledger, const struct ledger_fit *fit, const struct ledger_value *values, struct orch_err *err)
+/* The address is taken: fine when the same fit gave the same numbers. Files and notes may tell of the attempt, they do
+ * not count. */
+static int compare_with_first(
+        struct ledger *ledger, const struct ledger_fit *fit, const struct ledger_value *values, struct orch_err *err)
 {
 	enum { KEY = 5, STATE, SCORE, METRICS };
 	struct ledger_value first[LEDGER_COLUMNS];
@@ -415,24 +425,29 @@ static int compare_with_first(struct ledger *ledger, const struct ledger_fit *fi
 	ledger_bind(statement, 1, values, 5);
 	int step = sqlite3_step(statement);
 	int code = step == SQLITE_ROW ? ledger_row(ledger, statement, TABLE_FITS, first, err)
-				      : ledger_fail(ledger, step, false, "read a fit again", err);
+	                              : ledger_fail(ledger, step, false, "read a fit again", err);
 	if (!code && !same_value(&values[KEY], &first[KEY]))
-		code = orch_fail(err, ORCH_EDAMAGED, "ledger %s: round %u %s trial %lld fold %d without \"%s\" is there already with other data, "
-			"parameters or engine", ledger->path, fit->round, fit->stage, (long long)fit->trial, fit->fold, fit->left_out);
+		code = orch_fail(err, ORCH_EDAMAGED,
+		        "ledger %s: round %u %s trial %lld fold %d without \"%s\" is there already with other data, "
+		        "parameters or engine",
+		        ledger->path, fit->round, fit->stage, (long long)fit->trial, fit->fold, fit->left_out);
 	for (int i = STATE; i <= METRICS && !code; i++)
 		if (!same_value(&values[i], &first[i]))
-			code = orch_fail(err, ORCH_EDAMAGED, "ledger %s: round %u %s trial %lld fold %d without \"%s\" was done twice with different "
-				"results: the first is kept; look at its engine (is it deterministic?)", ledger->path, fit->round, fit->stage,
-				(long long)fit->trial, fit->fold, fit->left_out);
+			code = orch_fail(err, ORCH_EDAMAGED,
+			        "ledger %s: round %u %s trial %lld fold %d without \"%s\" was done twice with "
+			        "different "
+			        "results: the first is kept; look at its engine (is it deterministic?)",
+			        ledger->path, fit->round, fit->stage, (long long)fit->trial, fit->fold, fit->left_out);
 	sqlite3_reset(statement);
 	return code;
 }
 
 int ledger_put_fit(struct ledger *ledger, const struct ledger_fit *fit, struct orch_err *err)
 {
-	struct ledger_value values[11] = {ledger_integer(fit->round), ledger_text(fit->stage), ledger_integer(fit->trial),
-		ledger_text(fit->left_out), ledger_integer(fit->fold), ledger_blob(fit->key, LEDGER_KEY), ledger_integer(fit->state),
-		ledger_real(fit->score), ledger_text(fit->metrics), ledger_text(fit->files), ledger_text(fit->note)};
+	struct ledger_value values[11] = {ledger_integer(fit->round), ledger_text(fit->stage),
+	        ledger_integer(fit->trial), ledger_text(fit->left_out), ledger_integer(fit->fold),
+	        ledger_blob(fit->key, LEDGER_KEY), ledger_integer(fit->state), ledger_real(fit->score),
+	        ledger_text(fit->metrics), ledger_text(fit->files), ledger_text(fit->note)};
 	int changed = 0;
 	int code = ledger_begin(ledger, err);
 	if (!code)
@@ -442,14 +457,15 @@ int ledger_put_fit(struct ledger *ledger, const struct ledger_fit *fit, struct o
 	if (code)
 		return task_failed(ledger, code);
 	if (changed) {
-		ledger_deltas_add(ledger->in_task ? &ledger->task_deltas : &ledger->deltas, fit->round, fit->stage, (int)fit->state, 1);
+		ledger_deltas_add(ledger->in_task ? &ledger->task_deltas : &ledger->deltas, fit->round, fit->stage,
+		        (int)fit->state, 1);
 		*(ledger->in_task ? &ledger->waiting_task : &ledger->waiting) += 1;
 	}
 	return 0;
 }
 
-static int put(struct ledger *ledger, enum ledger_statement which, enum ledger_table table, const struct ledger_value *values,
-               struct orch_err *err)
+static int put(struct ledger *ledger, enum ledger_statement which, enum ledger_table table,
+        const struct ledger_value *values, struct orch_err *err)
 {
 	int code = ledger_begin(ledger, err);
 	if (!code)
@@ -459,24 +475,26 @@ static int put(struct ledger *ledger, enum ledger_statement which, enum ledger_t
 
 int ledger_put_attempt(struct ledger *ledger, const struct ledger_attempt *attempt, struct orch_err *err)
 {
-	const struct ledger_value values[11] = {ledger_blob(attempt->key, LEDGER_KEY), ledger_integer(attempt->round), ledger_text(attempt->stage),
-		ledger_integer(attempt->attempt), ledger_text(attempt->cause), ledger_text(attempt->text), ledger_real(attempt->wall_start),
-		ledger_real(attempt->seconds), ledger_real(attempt->cpu_seconds), ledger_integer((int64_t)attempt->peak_rss),
-		ledger_integer(attempt->pid)};
+	const struct ledger_value values[11] = {ledger_blob(attempt->key, LEDGER_KEY), ledger_integer(attempt->round),
+	        ledger_text(attempt->stage), ledger_integer(attempt->attempt), ledger_text(attempt->cause),
+	        ledger_text(attempt->text), ledger_real(attempt->wall_start), ledger_real(attempt->seconds),
+	        ledger_real(attempt->cpu_seconds), ledger_integer((int64_t)attempt->peak_rss),
+	        ledger_integer(attempt->pid)};
 	return put(ledger, STATEMENT_PUT_ATTEMPT, TABLE_ATTEMPTS, values, err);
 }
 
 int ledger_put_trial(struct ledger *ledger, const struct ledger_trial *trial, struct orch_err *err)
 {
-	const struct ledger_value values[6] = {ledger_integer(trial->round), ledger_integer(trial->trial), ledger_text(trial->params),
-		ledger_integer(trial->state), ledger_real(trial->mean), ledger_real(trial->sd)};
+	const struct ledger_value values[6] = {ledger_integer(trial->round), ledger_integer(trial->trial),
+	        ledger_text(trial->params), ledger_integer(trial->state), ledger_real(trial->mean),
+	        ledger_real(trial->sd)};
 	return put(ledger, STATEMENT_PUT_TRIAL, TABLE_TRIALS, values, err);
 }
 
 int ledger_put_round(struct ledger *ledger, const struct ledger_round *round, struct orch_err *err)
 {
-	const struct ledger_value values[4] = {ledger_integer(round->round), ledger_text(round->features), ledger_text(round->manifest_hash),
-		ledger_text(round->summary)};
+	const struct ledger_value values[4] = {ledger_integer(round->round), ledger_text(round->features),
+	        ledger_text(round->manifest_hash), ledger_text(round->summary)};
 	return put(ledger, STATEMENT_PUT_ROUND, TABLE_ROUNDS, values, err);
 }
 

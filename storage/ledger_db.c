@@ -18,24 +18,32 @@
 #define CACHE_KIB "16384"
 
 /* --- schema ---
- * fits lie in the order of their address, which is also the order they mostly arrive in: an insert touches the end of the tree and
- * costs the same with the millionth row as with the first. An index over the random keys would not; see ledger_find_fit. */
+ * fits lie in the order of their address, which is also the order they mostly arrive in: an insert touches the end of
+ * the tree and costs the same with the millionth row as with the first. An index over the random keys would not; see
+ * ledger_find_fit. */
 
 static const char *const migrations[LEDGER_VERSION] = {
-	"CREATE TABLE meta(key TEXT NOT NULL, value TEXT NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY(key)) WITHOUT ROWID, STRICT;"
-	"CREATE TABLE fits(round INTEGER NOT NULL, stage TEXT NOT NULL, trial INTEGER NOT NULL, left_out TEXT NOT NULL,"
-	" fold INTEGER NOT NULL, key BLOB NOT NULL, state INTEGER NOT NULL, score REAL, metrics TEXT, files TEXT, note TEXT,"
-	" checksum INTEGER NOT NULL, PRIMARY KEY(round, stage, trial, left_out, fold)) WITHOUT ROWID, STRICT;"
-	"CREATE TABLE trials(round INTEGER NOT NULL, trial INTEGER NOT NULL, params TEXT, state INTEGER NOT NULL, mean REAL, sd REAL,"
-	" checksum INTEGER NOT NULL, PRIMARY KEY(round, trial)) WITHOUT ROWID, STRICT;"
-	"CREATE TABLE rounds(round INTEGER NOT NULL, features TEXT, manifest_hash TEXT, summary TEXT, checksum INTEGER NOT NULL,"
-	" PRIMARY KEY(round)) WITHOUT ROWID, STRICT;"
-	"CREATE TABLE attempts(number INTEGER PRIMARY KEY, key BLOB NOT NULL, round INTEGER NOT NULL, stage TEXT NOT NULL,"
-	" attempt INTEGER NOT NULL, cause TEXT NOT NULL, text TEXT, wall_start REAL, seconds REAL, cpu_seconds REAL, peak_rss INTEGER,"
-	" pid INTEGER, checksum INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX attempts_failed ON attempts(key) WHERE cause <> 'ok';"
-	"CREATE TABLE counts(round INTEGER NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, failed INTEGER NOT NULL,"
-	" pruned INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY(round, stage)) WITHOUT ROWID, STRICT;",
+        "CREATE TABLE meta(key TEXT NOT NULL, value TEXT NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY(key)) "
+        "WITHOUT ROWID, STRICT;"
+        "CREATE TABLE fits(round INTEGER NOT NULL, stage TEXT NOT NULL, trial INTEGER NOT NULL, left_out TEXT NOT NULL,"
+        " fold INTEGER NOT NULL, key BLOB NOT NULL, state INTEGER NOT NULL, score REAL, metrics TEXT, files TEXT, note "
+        "TEXT,"
+        " checksum INTEGER NOT NULL, PRIMARY KEY(round, stage, trial, left_out, fold)) WITHOUT ROWID, STRICT;"
+        "CREATE TABLE trials(round INTEGER NOT NULL, trial INTEGER NOT NULL, params TEXT, state INTEGER NOT NULL, mean "
+        "REAL, sd REAL,"
+        " checksum INTEGER NOT NULL, PRIMARY KEY(round, trial)) WITHOUT ROWID, STRICT;"
+        "CREATE TABLE rounds(round INTEGER NOT NULL, features TEXT, manifest_hash TEXT, summary TEXT, checksum INTEGER "
+        "NOT NULL,"
+        " PRIMARY KEY(round)) WITHOUT ROWID, STRICT;"
+        "CREATE TABLE attempts(number INTEGER PRIMARY KEY, key BLOB NOT NULL, round INTEGER NOT NULL, stage TEXT NOT "
+        "NULL,"
+        " attempt INTEGER NOT NULL, cause TEXT NOT NULL, text TEXT, wall_start REAL, seconds REAL, cpu_seconds REAL, "
+        "peak_rss INTEGER,"
+        " pid INTEGER, checksum INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX attempts_failed ON attempts(key) WHERE cause <> 'ok';"
+        "CREATE TABLE counts(round INTEGER NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, failed INTEGER NOT "
+        "NULL,"
+        " pruned INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY(round, stage)) WITHOUT ROWID, STRICT;",
 };
 
 #define FIT_COLUMNS "round, stage, trial, left_out, fold, key, state, score, metrics, files, note"
@@ -45,34 +53,40 @@ static const char *const migrations[LEDGER_VERSION] = {
 #define COUNT_COLUMNS "round, stage, done, failed, pruned"
 
 const struct ledger_table_info ledger_tables[TABLE_COUNT] = {
-	[TABLE_META] = {"meta", "key, value", "key", "INSERT INTO meta VALUES(?,?,?) ON CONFLICT DO NOTHING", 2},
-	[TABLE_FITS] = {"fits", FIT_COLUMNS, "round, stage, trial, left_out, fold", "INSERT INTO fits VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
-		11},
-	[TABLE_TRIALS] = {"trials", TRIAL_COLUMNS, "round, trial", "INSERT INTO trials VALUES(?,?,?,?,?,?,?) ON CONFLICT DO NOTHING", 6},
-	[TABLE_ROUNDS] = {"rounds", ROUND_COLUMNS, "round", "INSERT INTO rounds VALUES(?,?,?,?,?) ON CONFLICT DO NOTHING", 4},
-	[TABLE_ATTEMPTS] = {"attempts", ATTEMPT_COLUMNS, "number", "INSERT INTO attempts VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)", 11},
-	[TABLE_COUNTS] = {"counts", COUNT_COLUMNS, "round, stage", "INSERT INTO counts VALUES(?,?,?,?,?,?) ON CONFLICT DO NOTHING", 5},
+        [TABLE_META] = {"meta", "key, value", "key", "INSERT INTO meta VALUES(?,?,?) ON CONFLICT DO NOTHING", 2},
+        [TABLE_FITS] = {"fits", FIT_COLUMNS, "round, stage, trial, left_out, fold",
+                "INSERT INTO fits VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING", 11},
+        [TABLE_TRIALS] = {"trials", TRIAL_COLUMNS, "round, trial",
+                "INSERT INTO trials VALUES(?,?,?,?,?,?,?) ON CONFLICT DO NOTHING", 6},
+        [TABLE_ROUNDS] = {"rounds", ROUND_COLUMNS, "round",
+                "INSERT INTO rounds VALUES(?,?,?,?,?) ON CONFLICT DO NOTHING", 4},
+        [TABLE_ATTEMPTS] = {"attempts", ATTEMPT_COLUMNS, "number",
+                "INSERT INTO attempts VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)", 11},
+        [TABLE_COUNTS] = {"counts", COUNT_COLUMNS, "round, stage",
+                "INSERT INTO counts VALUES(?,?,?,?,?,?) ON CONFLICT DO NOTHING", 5},
 };
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
-	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
-	[STATEMENT_COMMIT] = "COMMIT",
-	[STATEMENT_ROLLBACK] = "ROLLBACK",
-	[STATEMENT_SAVEPOINT] = "SAVEPOINT task",
-	[STATEMENT_RELEASE] = "RELEASE task",
-	[STATEMENT_TAKE_BACK] = "ROLLBACK TO task",
-	[STATEMENT_PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?,?,?)",
-	[STATEMENT_GET_META] = "SELECT key, value, checksum FROM meta WHERE key = ?",
-	[STATEMENT_PUT_FIT] = "INSERT INTO fits VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
-	[STATEMENT_GET_FIT] = "SELECT " FIT_COLUMNS ", checksum FROM fits WHERE round = ? AND stage = ? AND trial = ? AND left_out = ?"
-			      " AND fold = ?",
-	[STATEMENT_PUT_TRIAL] = "INSERT OR REPLACE INTO trials VALUES(?,?,?,?,?,?,?)",
-	[STATEMENT_PUT_ROUND] = "INSERT OR REPLACE INTO rounds VALUES(?,?,?,?,?)",
-	[STATEMENT_PUT_ATTEMPT] = "INSERT INTO attempts VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[STATEMENT_PUT_COUNTS] = "INSERT OR REPLACE INTO counts VALUES(?,?,?,?,?,?)",
-	[STATEMENT_GET_COUNTS] = "SELECT " COUNT_COLUMNS ", checksum FROM counts WHERE round = ? AND stage = ?",
-	[STATEMENT_FIND_FIT] = "SELECT " FIT_COLUMNS ", checksum FROM fits WHERE key = ? LIMIT 1",
-	[STATEMENT_ATTEMPTS] = "SELECT count(*) FROM attempts INDEXED BY attempts_failed WHERE key = ? AND cause <> 'ok'",
+        [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+        [STATEMENT_COMMIT] = "COMMIT",
+        [STATEMENT_ROLLBACK] = "ROLLBACK",
+        [STATEMENT_SAVEPOINT] = "SAVEPOINT task",
+        [STATEMENT_RELEASE] = "RELEASE task",
+        [STATEMENT_TAKE_BACK] = "ROLLBACK TO task",
+        [STATEMENT_PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?,?,?)",
+        [STATEMENT_GET_META] = "SELECT key, value, checksum FROM meta WHERE key = ?",
+        [STATEMENT_PUT_FIT] = "INSERT INTO fits VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+        [STATEMENT_GET_FIT] = "SELECT " FIT_COLUMNS
+                              ", checksum FROM fits WHERE round = ? AND stage = ? AND trial = ? AND left_out = ?"
+                              " AND fold = ?",
+        [STATEMENT_PUT_TRIAL] = "INSERT OR REPLACE INTO trials VALUES(?,?,?,?,?,?,?)",
+        [STATEMENT_PUT_ROUND] = "INSERT OR REPLACE INTO rounds VALUES(?,?,?,?,?)",
+        [STATEMENT_PUT_ATTEMPT] = "INSERT INTO attempts VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
+        [STATEMENT_PUT_COUNTS] = "INSERT OR REPLACE INTO counts VALUES(?,?,?,?,?,?)",
+        [STATEMENT_GET_COUNTS] = "SELECT " COUNT_COLUMNS ", checksum FROM counts WHERE round = ? AND stage = ?",
+        [STATEMENT_FIND_FIT] = "SELECT " FIT_COLUMNS ", checksum FROM fits WHERE key = ? LIMIT 1",
+        [STATEMENT_ATTEMPTS] =
+                "SELECT count(*) FROM attempts INDEXED BY attempts_failed WHERE key = ? AND cause <> 'ok'",
 };
 
 char *ledger_beside(const char *path, const char *suffix)
@@ -143,12 +157,14 @@ int ledger_fail(struct ledger *ledger, int sqlite_code, bool breaks, const char 
 {
 	struct orch_err why = {0};
 	int code = code_of(sqlite_code), sys = errno_of(ledger, sqlite_code);
-	const char *text = sqlite3_extended_errcode(ledger->db) == sqlite_code
-				   ? sqlite3_errmsg(ledger->db) : sqlite3_errstr(sqlite_code);
+	const char *text = sqlite3_extended_errcode(ledger->db) == sqlite_code ? sqlite3_errmsg(ledger->db)
+	                                                                       : sqlite3_errstr(sqlite_code);
 	if (code == ORCH_EBUSY)
-		orch_fail(&why, code, "ledger %s: cannot %s: another process is using it (%s)", ledger->path, what, text);
+		orch_fail(
+		        &why, code, "ledger %s: cannot %s: another process is using it (%s)", ledger->path, what, text);
 	else if (code == ORCH_EDAMAGED)
-		orch_fail(&why, code, "ledger %s is damaged: cannot %s: %s; look closer with: orch verify", ledger->path, what, text);
+		orch_fail(&why, code, "ledger %s is damaged: cannot %s: %s; look closer with: orch verify",
+		        ledger->path, what, text);
 	else
 		orch_fail_sys(&why, code, sys, "ledger %s: cannot %s: %s", ledger->path, what, text);
 	if (breaks && code != ORCH_EBUSY)
@@ -167,13 +183,14 @@ struct ledger_value ledger_integer(int64_t value)
 
 struct ledger_value ledger_real(double value)
 {
-	return isnan(value) ? (struct ledger_value){.type = SQLITE_NULL} : (struct ledger_value){.type = SQLITE_FLOAT, .real = value + 0.0};
+	return isnan(value) ? (struct ledger_value){.type = SQLITE_NULL}
+	                    : (struct ledger_value){.type = SQLITE_FLOAT, .real = value + 0.0};
 }
 
 struct ledger_value ledger_text(const char *text)
 {
 	return text ? (struct ledger_value){.type = SQLITE_TEXT, .bytes = text, .length = strlen(text)}
-		    : (struct ledger_value){.type = SQLITE_NULL};
+	            : (struct ledger_value){.type = SQLITE_NULL};
 }
 
 struct ledger_value ledger_blob(const void *bytes, size_t length)
@@ -233,7 +250,8 @@ int ledger_bind(sqlite3_stmt *statement, int first, const struct ledger_value *v
 		else if (value->type == SQLITE_FLOAT)
 			code = sqlite3_bind_double(statement, first + i, value->real);
 		else if (value->type == SQLITE_TEXT)
-			code = sqlite3_bind_text64(statement, first + i, value->bytes, value->length, SQLITE_STATIC, SQLITE_UTF8);
+			code = sqlite3_bind_text64(
+			        statement, first + i, value->bytes, value->length, SQLITE_STATIC, SQLITE_UTF8);
 		else if (value->type == SQLITE_BLOB)
 			code = sqlite3_bind_blob64(statement, first + i, value->bytes, value->length, SQLITE_STATIC);
 		else
@@ -280,18 +298,21 @@ static char *address_text(enum ledger_table table, const struct ledger_value *va
 	return safe;
 }
 
-int ledger_row(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_table table, struct ledger_value *values, struct orch_err *err)
+int ledger_row(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_table table, struct ledger_value *values,
+        struct orch_err *err)
 {
 	int count = ledger_tables[table].count;
 	for (int i = 0; i < count; i++) {
 		values[i] = column_value(statement, i);
-		if ((values[i].type == SQLITE_TEXT || (values[i].type == SQLITE_BLOB && values[i].length)) && !values[i].bytes)
+		if ((values[i].type == SQLITE_TEXT || (values[i].type == SQLITE_BLOB && values[i].length)) &&
+		        !values[i].bytes)
 			return orch_fail(err, ORCH_ENOMEM, "ledger %s: out of memory", ledger->path);
 	}
 	if (ledger_checksum(table, values) == sqlite3_column_int64(statement, count))
 		return 0;
 	char *address = address_text(table, values);
-	orch_fail(err, ORCH_EDAMAGED, "ledger %s: a row of %s does not match its checksum (%s)", ledger->path, ledger_tables[table].name, address);
+	orch_fail(err, ORCH_EDAMAGED, "ledger %s: a row of %s does not match its checksum (%s)", ledger->path,
+	        ledger_tables[table].name, address);
 	free(address);
 	return ORCH_EDAMAGED;
 }
@@ -322,8 +343,8 @@ int ledger_run(struct ledger *ledger, enum ledger_statement which, struct orch_e
 	return code == SQLITE_DONE || code == SQLITE_ROW ? reset : code;
 }
 
-int ledger_write_row(struct ledger *ledger, enum ledger_statement which, enum ledger_table table, const struct ledger_value *values,
-                     int *changed, struct orch_err *err)
+int ledger_write_row(struct ledger *ledger, enum ledger_statement which, enum ledger_table table,
+        const struct ledger_value *values, int *changed, struct orch_err *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, which, err);
 	if (!statement)
@@ -391,8 +412,8 @@ static char *uri_of(const char *path, const char *query)
 static int connect(struct ledger *ledger, int flags, const char *query, struct orch_err *err)
 {
 	char *uri = uri_of(ledger->path, query);
-	int code = sqlite3_open_v2(uri, &ledger->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-		NULL);
+	int code = sqlite3_open_v2(
+	        uri, &ledger->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	free(uri);
 	if (code != SQLITE_OK && !ledger->db)
 		return orch_fail(err, ORCH_ENOMEM, "ledger %s: out of memory", ledger->path);
@@ -402,7 +423,8 @@ static int connect(struct ledger *ledger, int flags, const char *query, struct o
 	sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-	return ledger_db_exec(ledger, "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA cache_size=-" CACHE_KIB, err);
+	return ledger_db_exec(
+	        ledger, "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA cache_size=-" CACHE_KIB, err);
 }
 
 /* The file may be older than WAL's shared memory allows to open it: on a folder where nothing can be created. */
@@ -424,8 +446,10 @@ static int connect_to_read(struct ledger *ledger, struct orch_err *err)
 	free(wal);
 	free(journal);
 	if (unfinished)
-		return orch_fail(err, ORCH_EIO, "ledger %s cannot be read here: its last run ended without closing it, and nothing can be "
-			"written in its folder; copy the campaign to where you can write", ledger->path);
+		return orch_fail(err, ORCH_EIO,
+		        "ledger %s cannot be read here: its last run ended without closing it, and nothing can be "
+		        "written in its folder; copy the campaign to where you can write",
+		        ledger->path);
 	return connect(ledger, SQLITE_OPEN_READONLY, "?immutable=1", err);
 }
 
@@ -444,7 +468,8 @@ static int set_journal(struct ledger *ledger, struct orch_err *err)
 	if (!set)
 		return ledger_fail(ledger, failed ? failed : SQLITE_BUSY, false, "set its journal mode", err);
 	/* EXTRA: also syncs the folder when the rollback journal goes. */
-	return ledger_db_exec(ledger, ledger->rollback_journal ? "PRAGMA synchronous=EXTRA" : "PRAGMA synchronous=FULL", err);
+	return ledger_db_exec(
+	        ledger, ledger->rollback_journal ? "PRAGMA synchronous=EXTRA" : "PRAGMA synchronous=FULL", err);
 }
 
 static int connect_to_write(struct ledger *ledger, bool create, struct orch_err *err)
@@ -461,7 +486,8 @@ static int connect_to_write(struct ledger *ledger, bool create, struct orch_err 
 	return code;
 }
 
-int ledger_db_open(const char *path, enum ledger_mode mode, bool create, bool rollback_journal, struct ledger **out, struct orch_err *err)
+int ledger_db_open(const char *path, enum ledger_mode mode, bool create, bool rollback_journal, struct ledger **out,
+        struct orch_err *err)
 {
 	struct ledger *ledger = mem_must(1, sizeof *ledger);
 	ledger->path = mem_text(path);
@@ -490,17 +516,20 @@ void ledger_db_close(struct ledger *ledger)
 
 int ledger_db_check_identity(struct ledger *ledger, struct orch_err *err)
 {
-	int64_t application = ledger_db_pragma(ledger, "application_id"), version = ledger_db_pragma(ledger, "user_version");
+	int64_t application = ledger_db_pragma(ledger, "application_id"),
+	        version = ledger_db_pragma(ledger, "user_version");
 	if (application < 0 || version < 0)
 		return ledger_fail(ledger, sqlite3_extended_errcode(ledger->db), false, "read it", err);
 	if (application != LEDGER_APPLICATION)
 		return orch_fail(err, ORCH_EDAMAGED, "%s is no ledger of orch", ledger->path);
 	if (version > LEDGER_VERSION)
-		return orch_fail(err, ORCH_EDRIFT, "ledger %s was written by a newer orch (format %lld, this one knows %d): use that orch", ledger->path,
-			(long long)version, LEDGER_VERSION);
+		return orch_fail(err, ORCH_EDRIFT,
+		        "ledger %s was written by a newer orch (format %lld, this one knows %d): use that orch",
+		        ledger->path, (long long)version, LEDGER_VERSION);
 	if (version < LEDGER_VERSION && ledger->mode == LEDGER_READ)
-		return orch_fail(err, ORCH_EDRIFT, "ledger %s is of an older format (%lld): orch resume brings it to %d", ledger->path,
-			(long long)version, LEDGER_VERSION);
+		return orch_fail(err, ORCH_EDRIFT,
+		        "ledger %s is of an older format (%lld): orch resume brings it to %d", ledger->path,
+		        (long long)version, LEDGER_VERSION);
 	return 0;
 }
 
@@ -511,10 +540,12 @@ int ledger_db_migrate(struct ledger *ledger, struct orch_err *err)
 		return ledger_fail(ledger, sqlite3_extended_errcode(ledger->db), false, "read its format", err);
 	int code = 0;
 	for (; version < LEDGER_VERSION && !code; version++) {
-		char *sql = text_format("BEGIN IMMEDIATE; %s PRAGMA application_id=%d; PRAGMA user_version=%lld; COMMIT", migrations[version],
-			LEDGER_APPLICATION, (long long)version + 1);
+		char *sql =
+		        text_format("BEGIN IMMEDIATE; %s PRAGMA application_id=%d; PRAGMA user_version=%lld; COMMIT",
+		                migrations[version], LEDGER_APPLICATION, (long long)version + 1);
 		int sys = fault_point("ledger migrate", ledger->path);
-		code = sys ? orch_fail_sys(err, ORCH_EIO, sys, "cannot set up the ledger %s", ledger->path) : ledger_db_exec(ledger, sql, err);
+		code = sys ? orch_fail_sys(err, ORCH_EIO, sys, "cannot set up the ledger %s", ledger->path)
+		           : ledger_db_exec(ledger, sql, err);
 		free(sql);
 	}
 	return code;
@@ -536,7 +567,8 @@ int ledger_checkpoint(struct ledger *ledger, bool truncate, struct orch_err *err
 	}
 	int frames = 0, moved = 0;
 	sqlite3_busy_timeout(ledger->db, 0);
-	int code = sqlite3_wal_checkpoint_v2(ledger->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+	int code = sqlite3_wal_checkpoint_v2(
+	        ledger->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
 	sqlite3_busy_timeout(ledger->db, BUSY_MILLISECONDS);
 	trace(TRACE_STORE, "ledger checkpoint: %d of %d frames, %s", moved, frames, sqlite3_errstr(code));
 	/* Busy: a reader keeps the log in use. What is in it is durable; it is moved another time. */

@@ -1,9 +1,11 @@
 /* Checking the whole ledger, and copying it into a new generation.
  *
- * A generation changes like this; a crash between any two steps is finished by the next writer (ledger_finish_generation):
+ * A generation changes like this; a crash between any two steps is finished by the next writer
+ * (ledger_finish_generation):
  *   1. PATH.copy is written (rows whose checksum holds), checkpointed, synced
  *   2. PATH.copy is renamed to PATH.next: the commit point. From here on PATH.next is the ledger
- *   3. PATH is renamed to PATH.damaged-N, its log to PATH.damaged-N-wal (SQLite finds it there), so that nothing is thrown away
+ *   3. PATH is renamed to PATH.damaged-N, its log to PATH.damaged-N-wal (SQLite finds it there), so that nothing is
+ * thrown away
  *   4. PATH-shm, PATH-journal and PATH.ioerror go: an old log beside the new file would be replayed into it
  *   5. PATH.next is renamed to PATH */
 #include <stdio.h>
@@ -64,8 +66,8 @@ static void check_rows(struct ledger *ledger, enum ledger_table table, struct fi
 	struct orch_err why = {0};
 	struct ledger_value values[LEDGER_COLUMNS];
 	sqlite3_stmt *statement = NULL;
-	char *sql = text_format("SELECT %s, checksum FROM %s ORDER BY %s", ledger_tables[table].columns, ledger_tables[table].name,
-		ledger_tables[table].order);
+	char *sql = text_format("SELECT %s, checksum FROM %s ORDER BY %s", ledger_tables[table].columns,
+	        ledger_tables[table].name, ledger_tables[table].order);
 	int step = SQLITE_DONE, code = ledger_prepare(ledger, sql, &statement, &why);
 	free(sql);
 	while (!code && (step = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -86,19 +88,19 @@ static void check_rows(struct ledger *ledger, enum ledger_table table, struct fi
 /* The numbers kept beside the fits against the fits: a row that vanished whole is found here. */
 static void check_counts(struct ledger *ledger, struct finding *finding)
 {
-	static const char sql[] =
-		"SELECT round, stage, sum(d), sum(f), sum(p) FROM ("
-		"SELECT round, stage, done AS d, failed AS f, pruned AS p FROM counts UNION ALL "
-		"SELECT round, stage, -(state = 1), -(state = 2), -(state = 3) FROM fits) "
-		"GROUP BY round, stage HAVING sum(d) <> 0 OR sum(f) <> 0 OR sum(p) <> 0";
+	static const char sql[] = "SELECT round, stage, sum(d), sum(f), sum(p) FROM ("
+	                          "SELECT round, stage, done AS d, failed AS f, pruned AS p FROM counts UNION ALL "
+	                          "SELECT round, stage, -(state = 1), -(state = 2), -(state = 3) FROM fits) "
+	                          "GROUP BY round, stage HAVING sum(d) <> 0 OR sum(f) <> 0 OR sum(p) <> 0";
 	struct orch_err why = {0};
 	sqlite3_stmt *statement = NULL;
 	int step = SQLITE_DONE, code = ledger_prepare(ledger, sql, &statement, &why);
 	while (!code && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-		char *text = text_format("ledger %s: round %d %s: there should be %lld more done, %lld more failed, %lld more pruned fits",
-			ledger->path, sqlite3_column_int(statement, 0), (const char *)sqlite3_column_text(statement, 1),
-			(long long)sqlite3_column_int64(statement, 2), (long long)sqlite3_column_int64(statement, 3),
-			(long long)sqlite3_column_int64(statement, 4));
+		char *text = text_format("ledger %s: round %d %s: there should be %lld more done, %lld more failed, "
+		                         "%lld more pruned fits",
+		        ledger->path, sqlite3_column_int(statement, 0), (const char *)sqlite3_column_text(statement, 1),
+		        (long long)sqlite3_column_int64(statement, 2), (long long)sqlite3_column_int64(statement, 3),
+		        (long long)sqlite3_column_int64(statement, 4));
 		found(finding, ORCH_EDAMAGED, text);
 		free(text);
 	}
@@ -127,8 +129,8 @@ int ledger_verify(const char *path, bool rollback_journal, struct orch_err *err)
 	if (finding.lines > 8)
 		text_addf(&finding.text, "\nand %u more", finding.lines - 8);
 	if (finding.wrong)
-		text_addf(&finding.text, "\n%llu of %llu rows do not match their checksum", (unsigned long long)finding.wrong,
-			(unsigned long long)finding.rows);
+		text_addf(&finding.text, "\n%llu of %llu rows do not match their checksum",
+		        (unsigned long long)finding.wrong, (unsigned long long)finding.rows);
 	if (!code && finding.code)
 		code = orch_fail(err, finding.code, "%s", finding.text.data);
 	text_buf_release(&finding.text);
@@ -144,7 +146,8 @@ struct copy {
 	unsigned waiting;
 };
 
-static int copy_row(struct copy *copy, sqlite3_stmt *from, enum ledger_table table, sqlite3_stmt *insert, struct orch_err *err)
+static int copy_row(
+        struct copy *copy, sqlite3_stmt *from, enum ledger_table table, sqlite3_stmt *insert, struct orch_err *err)
 {
 	struct ledger_value values[LEDGER_COLUMNS];
 	struct orch_err why = {0};
@@ -165,7 +168,8 @@ static int copy_row(struct copy *copy, sqlite3_stmt *from, enum ledger_table tab
 		return 0;
 	copy->kept++;
 	if (table == TABLE_FITS)
-		ledger_deltas_add(&copy->to->deltas, (unsigned)values[0].integer, ledger_text_of(&values[1]), (int)values[6].integer, 1);
+		ledger_deltas_add(&copy->to->deltas, (unsigned)values[0].integer, ledger_text_of(&values[1]),
+		        (int)values[6].integer, 1);
 	return ++copy->waiting % COPY_GROUP == 0 ? ledger_flush(copy->to, err) : 0;
 }
 
@@ -197,7 +201,8 @@ static uint64_t expected_fits(struct ledger *from)
 {
 	sqlite3_stmt *statement = NULL;
 	int64_t number = 0;
-	if (ledger_prepare(from, "SELECT sum(done + failed + pruned) FROM counts", &statement, NULL) == 0 && sqlite3_step(statement) == SQLITE_ROW)
+	if (ledger_prepare(from, "SELECT sum(done + failed + pruned) FROM counts", &statement, NULL) == 0 &&
+	        sqlite3_step(statement) == SQLITE_ROW)
 		number = sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
 	return number > 0 ? (uint64_t)number : 0;
@@ -211,7 +216,8 @@ static int copy_rows(struct copy *copy, uint64_t *lost, struct orch_err *err)
 		bool stopped = false;
 		uint64_t before = copy->kept;
 		code = copy_table(copy, (enum ledger_table)table, false, &stopped, err);
-		/* What lies behind the damage is reached from the other end; attempts have no address that would keep them single. */
+		/* What lies behind the damage is reached from the other end; attempts have no address that would keep
+		 * them single. */
 		if (!code && stopped && table != TABLE_ATTEMPTS)
 			code = copy_table(copy, (enum ledger_table)table, true, &stopped, err);
 		gone += stopped;
@@ -288,7 +294,8 @@ int ledger_finish_generation(const char *path, struct orch_err *err)
 	return code;
 }
 
-static int copy_all(const char *path, const char *copy_path, bool rollback_journal, uint64_t *kept, uint64_t *lost, struct orch_err *err)
+static int copy_all(const char *path, const char *copy_path, bool rollback_journal, uint64_t *kept, uint64_t *lost,
+        struct orch_err *err)
 {
 	struct copy copy = {0};
 	struct orch_err unreadable = {0};

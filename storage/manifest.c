@@ -21,7 +21,7 @@ bool manifest_name_safe(const char *name)
 	for (const char *part = name;; part++) {
 		size_t length = strcspn(part, "/");
 		if (length == 0 || length > COMPONENT_MAX_BYTES || (length == 1 && part[0] == '.') ||
-			(length == 2 && part[0] == '.' && part[1] == '.'))
+		        (length == 2 && part[0] == '.' && part[1] == '.'))
 			return false;
 		part += length;
 		if (!*part)
@@ -52,15 +52,16 @@ static int compare_name(const void *name, const void *entry)
 
 const char *manifest_find(const struct manifest *manifest, const char *name)
 {
-	const struct manifest_entry *entry =
-		manifest->count ? bsearch(name, manifest->entries, manifest->count, sizeof *manifest->entries, compare_name) : NULL;
+	const struct manifest_entry *entry = manifest->count ? bsearch(name, manifest->entries, manifest->count,
+	                                                               sizeof *manifest->entries, compare_name)
+	                                                     : NULL;
 	return entry ? entry->hash : NULL;
 }
 
 /* --- making --- */
 
-/* Unlike hash_file it does not drop cached pages: the hash is of what was written, so that a disk that kept something else is
- * found when manifest_verify reads past the cache. */
+/* Unlike hash_file it does not drop cached pages: the hash is of what was written, so that a disk that kept something
+ * else is found when manifest_verify reads past the cache. */
 static int hash_as_written(const char *path, char out[HASH_HEX], uint64_t *size, struct orch_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -267,7 +268,7 @@ static void compare_entry(const struct manifest_entry *entry, const char *folder
 
 /* Both lists are sorted. */
 static void find_strangers(const struct manifest *manifest, const struct file_list *files, const char *const *allowed,
-                           struct differences *found)
+        struct differences *found)
 {
 	for (size_t i = 0, entry = 0; i < files->count; i++) {
 		while (entry < manifest->count && strcmp(manifest->entries[entry].name, files->names[i]) < 0)
@@ -278,7 +279,8 @@ static void find_strangers(const struct manifest *manifest, const struct file_li
 	}
 }
 
-int manifest_verify(const struct manifest *manifest, const char *folder, const char *const *allowed, struct orch_err *err)
+int manifest_verify(
+        const struct manifest *manifest, const char *folder, const char *const *allowed, struct orch_err *err)
 {
 	struct differences found = {0};
 	struct file_list files = {0};

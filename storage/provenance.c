@@ -1,4 +1,5 @@
-/* Looking at the user's repository. Whatever git makes difficult is a note beside "git": null, never the end of a campaign. */
+/* Looking at the user's repository. Whatever git makes difficult is a note beside "git": null, never the end of a
+ * campaign. */
 #include "storage/provenance.h"
 
 #include <stdbool.h>
@@ -17,8 +18,10 @@
 void provenance_git_begin(void)
 {
 	git_libgit2_init();
-	/* The configuration of the system and the user could name filters, other owners, signing: none of it counts here. */
-	static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_PROGRAMDATA};
+	/* The configuration of the system and the user could name filters, other owners, signing: none of it counts
+	 * here. */
+	static const int levels[] = {
+	        GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_PROGRAMDATA};
 	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
 		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
 }
@@ -44,7 +47,8 @@ struct collecting {
 static int add_line(const git_diff_delta *delta, const git_diff_hunk *hunk, const git_diff_line *line, void *context)
 {
 	struct collecting *collecting = context;
-	bool shown = line->origin == GIT_DIFF_LINE_CONTEXT || line->origin == GIT_DIFF_LINE_ADDITION || line->origin == GIT_DIFF_LINE_DELETION;
+	bool shown = line->origin == GIT_DIFF_LINE_CONTEXT || line->origin == GIT_DIFF_LINE_ADDITION ||
+	             line->origin == GIT_DIFF_LINE_DELETION;
 	(void)delta;
 	(void)hunk;
 	if (collecting->text.length + line->content_len + 1 > DIFF_MAX) {
@@ -82,7 +86,8 @@ static char *as_utf8(const struct text_buf *text)
 	return text_take(&out);
 }
 
-/* Tracked files against HEAD, index and working tree together. Nothing is written, not even the index's cached times. */
+/* Tracked files against HEAD, index and working tree together. Nothing is written, not even the index's cached times.
+ */
 static int take_diff(git_repository *repository, git_tree *tree, json_t *out, char **diff_text)
 {
 	git_diff_options options;
@@ -153,7 +158,8 @@ static int set_head(git_repository *repository, git_reference *head, json_t *out
 	if (!failed) {
 		git_oid_tostr(hex, sizeof hex, git_object_id(commit));
 		set_text(out, "commit", hex);
-		set_text(out, "branch", git_repository_head_detached(repository) == 1 ? NULL : git_reference_shorthand(head));
+		set_text(out, "branch",
+		        git_repository_head_detached(repository) == 1 ? NULL : git_reference_shorthand(head));
 	}
 	git_object_free(commit);
 	return failed;
@@ -177,7 +183,8 @@ static int look_inside(git_repository *repository, json_t *out, char **diff)
 	return failed;
 }
 
-/* libgit2 1.5 says "not found" of a repository that belongs to somebody else when no configuration names safe directories. */
+/* libgit2 1.5 says "not found" of a repository that belongs to somebody else when no configuration names safe
+ * directories. */
 static bool is_anothers(const char *folder, int failed)
 {
 	git_buf found = GIT_BUF_INIT;
@@ -193,7 +200,8 @@ static json_t *describe_git(const char *folder, char **diff, char **note)
 	json_t *out = NULL;
 	int failed = git_repository_open_ext(&repository, folder, 0, NULL);
 	if (is_anothers(folder, failed)) {
-		*note = text_format("the git repository around %s belongs to another user, so it was not looked at", folder);
+		*note = text_format(
+		        "the git repository around %s belongs to another user, so it was not looked at", folder);
 	} else if (failed && failed != GIT_ENOTFOUND) {
 		*note = text_format("the git repository around %s cannot be read: %s", folder, provenance_git_error());
 	} else if (!failed && git_repository_is_bare(repository)) {
@@ -201,7 +209,8 @@ static json_t *describe_git(const char *folder, char **diff, char **note)
 	} else if (!failed) {
 		out = json_object();
 		if (look_inside(repository, out, diff) != 0) {
-			*note = text_format("the git repository around %s cannot be read: %s", folder, provenance_git_error());
+			*note = text_format(
+			        "the git repository around %s cannot be read: %s", folder, provenance_git_error());
 			json_decref(out);
 			out = NULL;
 		}

@@ -1,5 +1,5 @@
-/* provenance_git: what the two halves of provenance share (private): libgit2 that reads no configuration but the repository's own,
- * and its errors as text. begin and end nest. */
+/* provenance_git: what the two halves of provenance share (private): libgit2 that reads no configuration but the
+ * repository's own, and its errors as text. begin and end nest. */
 #ifndef STORAGE_PROVENANCE_GIT_H
 #define STORAGE_PROVENANCE_GIT_H
 

@@ -1,4 +1,5 @@
-/* provenance.git: one commit a round. The tag is written last: a round has its commit when its tag names one with the same tree. */
+/* provenance.git: one commit a round. The tag is written last: a round has its commit when its tag names one with the
+ * same tree. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,12 +20,12 @@
 static const struct {
 	const char *name, *path;
 } members[] = {
-	{"MANIFEST.sha256", "MANIFEST.sha256"},
-	{"COMPLETE", "COMPLETE"},
-	{"features.json", "00_dataset/features.json"},
-	{"best.json", "01_hpo/best.json"},
-	{"metrics.json", "03_baseline/metrics.json"},
-	{"comparison.json", "06_comparison/comparison.json"},
+        {"MANIFEST.sha256", "MANIFEST.sha256"},
+        {"COMPLETE", "COMPLETE"},
+        {"features.json", "00_dataset/features.json"},
+        {"best.json", "01_hpo/best.json"},
+        {"metrics.json", "03_baseline/metrics.json"},
+        {"comparison.json", "06_comparison/comparison.json"},
 };
 
 static int git_failed(const char *repository, const char *what, struct orch_err *err)
@@ -78,15 +79,15 @@ static bool is_sound(git_repository *repository)
 		return false;
 	git_config_free(config);
 	int failed = git_reference_name_to_id(&oid, repository, BRANCH);
-	bool sound = failed == GIT_ENOTFOUND ||
-		     (!failed && git_commit_lookup(&commit, repository, &oid) == 0 && git_commit_tree(&tree, commit) == 0);
+	bool sound = failed == GIT_ENOTFOUND || (!failed && git_commit_lookup(&commit, repository, &oid) == 0 &&
+	                                                git_commit_tree(&tree, commit) == 0);
 	git_tree_free(tree);
 	git_commit_free(commit);
 	return sound;
 }
 
-/* It is derived: a damaged one must not stop a campaign. It is kept beside, the rounds' commits are made again by whoever finds
- * that they are missing (resume, verify --rebuild). */
+/* It is derived: a damaged one must not stop a campaign. It is kept beside, the rounds' commits are made again by
+ * whoever finds that they are missing (resume, verify --rebuild). */
 static int set_aside(const char *path, struct orch_err *err)
 {
 	char *aside = NULL;
@@ -143,15 +144,16 @@ static void end(void)
 
 /* --- the tree of a round --- */
 
-static int insert(git_repository *repository, git_treebuilder *builder, const char *name, const void *bytes, size_t length)
+static int insert(
+        git_repository *repository, git_treebuilder *builder, const char *name, const void *bytes, size_t length)
 {
 	git_oid blob;
 	int failed = git_blob_create_from_buffer(&blob, repository, bytes, length);
 	return failed ? failed : git_treebuilder_insert(NULL, builder, name, &blob, GIT_FILEMODE_BLOB);
 }
 
-static int insert_file(git_repository *repository, git_treebuilder *builder, const char *name, const char *path, bool must,
-                       const char *where, struct orch_err *err)
+static int insert_file(git_repository *repository, git_treebuilder *builder, const char *name, const char *path,
+        bool must, const char *where, struct orch_err *err)
 {
 	char *bytes = NULL;
 	size_t length = 0;
@@ -164,8 +166,8 @@ static int insert_file(git_repository *repository, git_treebuilder *builder, con
 	return code;
 }
 
-static int make_tree(git_repository *repository, const char *where, const char *round_path, const char *spec_json, git_oid *tree,
-                     struct orch_err *err)
+static int make_tree(git_repository *repository, const char *where, const char *round_path, const char *spec_json,
+        git_oid *tree, struct orch_err *err)
 {
 	git_treebuilder *builder = NULL;
 	int code = git_treebuilder_new(&builder, repository, NULL) == 0 ? 0 : git_failed(where, "make a tree", err);
@@ -196,11 +198,12 @@ static git_commit *commit_of(git_repository *repository, const char *name)
 
 static bool is_of(const git_commit *commit, const git_oid *tree, const char *message)
 {
-	return commit && git_oid_equal(git_commit_tree_id(commit), tree) && strcmp(git_commit_message(commit), message) == 0;
+	return commit && git_oid_equal(git_commit_tree_id(commit), tree) &&
+	       strcmp(git_commit_message(commit), message) == 0;
 }
 
-static int add_commit(git_repository *repository, const char *where, const git_oid *tree_id, const char *message, git_oid *out,
-                      struct orch_err *err)
+static int add_commit(git_repository *repository, const char *where, const git_oid *tree_id, const char *message,
+        git_oid *out, struct orch_err *err)
 {
 	git_commit *parent = commit_of(repository, BRANCH);
 	const git_commit *parents[] = {parent};
@@ -209,8 +212,9 @@ static int add_commit(git_repository *repository, const char *where, const git_o
 	int sys = fault_point("git commit", where);
 	int code = sys ? orch_fail_sys(err, ORCH_EIO, sys, "provenance %s: cannot commit", where) : 0;
 	if (!code && (git_signature_new(&author, "orch", "orch@localhost", (git_time_t)process_wall(), 0) != 0 ||
-			     git_tree_lookup(&tree, repository, tree_id) != 0 ||
-			     git_commit_create(out, repository, BRANCH, author, author, NULL, message, tree, parent ? 1 : 0, parents) != 0))
+	                     git_tree_lookup(&tree, repository, tree_id) != 0 ||
+	                     git_commit_create(out, repository, BRANCH, author, author, NULL, message, tree,
+	                             parent ? 1 : 0, parents) != 0))
 		code = git_failed(where, "commit", err);
 	git_tree_free(tree);
 	git_signature_free(author);
@@ -218,19 +222,22 @@ static int add_commit(git_repository *repository, const char *where, const git_o
 	return code;
 }
 
-static int set_tag(git_repository *repository, const char *where, const char *tag, const git_oid *commit, struct orch_err *err)
+static int set_tag(
+        git_repository *repository, const char *where, const char *tag, const git_oid *commit, struct orch_err *err)
 {
 	git_reference *reference = NULL;
 	int sys = fault_point("git tag", where);
 	if (sys)
 		return orch_fail_sys(err, ORCH_EIO, sys, "provenance %s: cannot tag", where);
-	int code = git_reference_create(&reference, repository, tag, commit, 1, NULL) == 0 ? 0 : git_failed(where, "tag", err);
+	int code = git_reference_create(&reference, repository, tag, commit, 1, NULL) == 0
+	                   ? 0
+	                   : git_failed(where, "tag", err);
 	git_reference_free(reference);
 	return code;
 }
 
-static int commit_tree(git_repository *repository, const char *where, unsigned round, const char *tag, const git_oid *tree,
-                       struct orch_err *err)
+static int commit_tree(git_repository *repository, const char *where, unsigned round, const char *tag,
+        const git_oid *tree, struct orch_err *err)
 {
 	char *message = text_format("round_%03u\n", round);
 	git_commit *tagged = commit_of(repository, tag), *tip = commit_of(repository, BRANCH);
@@ -251,7 +258,8 @@ static int commit_tree(git_repository *repository, const char *where, unsigned r
 	return code;
 }
 
-int provenance_commit_round(const char *path, unsigned round, const char *round_path, const char *spec_json, struct orch_err *err)
+int provenance_commit_round(
+        const char *path, unsigned round, const char *round_path, const char *spec_json, struct orch_err *err)
 {
 	git_repository *repository = NULL;
 	git_oid tree;
@@ -272,7 +280,8 @@ int provenance_commit_round(const char *path, unsigned round, const char *round_
 /* --- verifying --- */
 
 /* Reads every blob (libgit2 checks their hashes) and compares those that the round has. */
-static int compare_tree(git_repository *repository, git_tree *tree, const char *where, const char *round_path, struct orch_err *err)
+static int compare_tree(
+        git_repository *repository, git_tree *tree, const char *where, const char *round_path, struct orch_err *err)
 {
 	int code = 0;
 	for (size_t i = 0; i < sizeof members / sizeof *members && !code; i++) {
@@ -282,13 +291,18 @@ static int compare_tree(git_repository *repository, git_tree *tree, const char *
 		git_blob *blob = NULL;
 		bool there = file_exists(path);
 		if (!entry != !there)
-			code = orch_fail(err, ORCH_EDAMAGED, "provenance %s: %s is in the %s only", where, members[i].name, there ? "round" : "commit");
+			code = orch_fail(err, ORCH_EDAMAGED, "provenance %s: %s is in the %s only", where,
+			        members[i].name, there ? "round" : "commit");
 		else if (entry && git_blob_lookup(&blob, repository, git_tree_entry_id(entry)) != 0)
-			code = orch_fail(err, ORCH_EDAMAGED, "provenance %s: %s cannot be read: %s", where, members[i].name, provenance_git_error());
+			code = orch_fail(err, ORCH_EDAMAGED, "provenance %s: %s cannot be read: %s", where,
+			        members[i].name, provenance_git_error());
 		else if (entry)
 			code = file_read(path, 0, &bytes, &length, err);
-		if (!code && entry && ((size_t)git_blob_rawsize(blob) != length || memcmp(git_blob_rawcontent(blob), bytes, length) != 0))
-			code = orch_fail(err, ORCH_EDAMAGED, "provenance %s: its %s is not that of %s", where, members[i].name, round_path);
+		if (!code && entry &&
+		        ((size_t)git_blob_rawsize(blob) != length ||
+		                memcmp(git_blob_rawcontent(blob), bytes, length) != 0))
+			code = orch_fail(err, ORCH_EDAMAGED, "provenance %s: its %s is not that of %s", where,
+			        members[i].name, round_path);
 		git_blob_free(blob);
 		free(bytes);
 		free(path);
@@ -305,10 +319,12 @@ int provenance_verify_round(const char *path, unsigned round, const char *round_
 	int code = 0;
 	begin();
 	if (git_repository_open_bare(&repository, path) != 0)
-		code = orch_fail(err, ORCH_EDAMAGED, "provenance %s cannot be read (%s): make it again with: orch verify --rebuild", path,
-			provenance_git_error());
+		code = orch_fail(err, ORCH_EDAMAGED,
+		        "provenance %s cannot be read (%s): make it again with: orch verify --rebuild", path,
+		        provenance_git_error());
 	else if (!(commit = commit_of(repository, tag)) || git_commit_tree(&tree, commit) != 0)
-		code = orch_fail(err, ORCH_EDAMAGED, "provenance %s has no commit of round %u: make it with: orch verify --rebuild", path, round);
+		code = orch_fail(err, ORCH_EDAMAGED,
+		        "provenance %s has no commit of round %u: make it with: orch verify --rebuild", path, round);
 	else
 		code = compare_tree(repository, tree, path, round_path, err);
 	git_tree_free(tree);

@@ -1,10 +1,11 @@
 /* How a round comes to be. The order is what makes it survive (each arrow is a step at which a crash test dies):
  *
- *   files of a stage -> hashed -> synced -> its manifest, synced -> re-read from disk -> renamed to STAGE/ -> work folder synced
- *   all stages -> MANIFEST.sha256 -> COMPLETE -> everything synced, folders bottom-up -> re-read from disk -> renamed -> rounds/ synced
+ *   files of a stage -> hashed -> synced -> its manifest, synced -> re-read from disk -> renamed to STAGE/ -> work
+ * folder synced all stages -> MANIFEST.sha256 -> COMPLETE -> everything synced, folders bottom-up -> re-read from disk
+ * -> renamed -> rounds/ synced
  *
- * -DORCH_BROKEN_PUBLISH=1 (tests only) renames the round before MANIFEST.sha256 and COMPLETE are written and synced: the error that
- * crash tests must be able to find. Never define it otherwise. */
+ * -DORCH_BROKEN_PUBLISH=1 (tests only) renames the round before MANIFEST.sha256 and COMPLETE are written and synced:
+ * the error that crash tests must be able to find. Never define it otherwise. */
 #include "storage/round_dir.h"
 
 #include <stdio.h>
@@ -81,7 +82,8 @@ static void check_name(const char *name)
 
 /* --- begin --- */
 
-/* Attempts that died leave hidden folders, and files at the top that only a commit under way vouches for. Stages stay. */
+/* Attempts that died leave hidden folders, and files at the top that only a commit under way vouches for. Stages stay.
+ */
 static int remove_leftovers(const struct round_dir *dir, struct orch_err *err)
 {
 	struct file_list names = {0};
@@ -201,7 +203,8 @@ int round_dir_stage_begin(struct round_dir *dir, const char *stage, char **path,
 	check_name(stage);
 	uint64_t attempt;
 	process_random(&attempt, sizeof attempt);
-	char *name = text_format(".%s.%016llx", stage, (unsigned long long)attempt), *folder = file_join(dir->work, name);
+	char *name = text_format(".%s.%016llx", stage, (unsigned long long)attempt),
+	     *folder = file_join(dir->work, name);
 	int code = file_make_folder(folder, err);
 	if (!code)
 		*path = folder;
@@ -290,7 +293,8 @@ static int compare_stage(const char *work, const char *stage, const struct manif
 		char *name = file_join(stage, manifest.entries[i].name);
 		const char *hash = manifest_find(all, name);
 		if (!hash || strcmp(hash, manifest.entries[i].hash) != 0)
-			code = orch_fail(err, ORCH_EDAMAGED, "%s/%s %s after its stage was finished", work, name, hash ? "was changed" : "vanished");
+			code = orch_fail(err, ORCH_EDAMAGED, "%s/%s %s after its stage was finished", work, name,
+			        hash ? "was changed" : "vanished");
 		free(name);
 	}
 	manifest_release(&manifest);
@@ -306,18 +310,21 @@ static int check_names(const char *folder, const struct manifest *manifest, stru
 		if (text_is_utf8(name, strlen(name)))
 			continue;
 		char *safe = text_printable(name);
-		int code = orch_fail(err, ORCH_EINPUT, "%s/%s: the name of a file in a round must be UTF-8", folder, safe);
+		int code =
+		        orch_fail(err, ORCH_EINPUT, "%s/%s: the name of a file in a round must be UTF-8", folder, safe);
 		free(safe);
 		return code;
 	}
 	return 0;
 }
 
-static json_t *complete_object(unsigned round, const struct manifest *manifest, const char *manifest_hash, const json_t *further)
+static json_t *complete_object(
+        unsigned round, const struct manifest *manifest, const char *manifest_hash, const json_t *further)
 {
 	json_t *files = json_object(), *complete = json_object();
 	for (size_t i = 0; i < manifest->count; i++)
-		json_object_set_new(files, manifest->entries[i].name, json_integer((json_int_t)manifest->entries[i].size));
+		json_object_set_new(
+		        files, manifest->entries[i].name, json_integer((json_int_t)manifest->entries[i].size));
 	json_object_set_new(complete, "format", json_integer(FORMAT));
 	json_object_set_new(complete, "round", json_integer((json_int_t)round));
 	json_object_set_new(complete, "manifest", json_string(manifest_hash));
@@ -327,7 +334,8 @@ static json_t *complete_object(unsigned round, const struct manifest *manifest, 
 	return complete;
 }
 
-static int write_complete(const char *folder, unsigned round, const struct manifest *manifest, const json_t *further, struct orch_err *err)
+static int write_complete(const char *folder, unsigned round, const struct manifest *manifest, const json_t *further,
+        struct orch_err *err)
 {
 	char *manifest_path = file_join(folder, MANIFEST), *path = file_join(folder, COMPLETE), hash[HASH_HEX];
 	int code = hash_file(manifest_path, 0, hash, NULL, err);
@@ -420,25 +428,30 @@ int round_dir_remove_work(const struct campaign_dir *campaign, unsigned round, s
 /* --- verify --- */
 
 /* What COMPLETE says against the manifest: the same files, their sizes, the manifest's own hash. */
-static int check_complete(const json_t *complete, const char *path, const struct manifest *manifest, const char *manifest_hash,
-                          struct orch_err *err)
+static int check_complete(const json_t *complete, const char *path, const struct manifest *manifest,
+        const char *manifest_hash, struct orch_err *err)
 {
 	const json_t *files = json_object_get(complete, "files");
 	unsigned round;
 	char end;
 	if (json_get_int(complete, "format", 0) > FORMAT)
 		return orch_fail(err, ORCH_EDRIFT, "%s was written by a newer orch (format %lld): use that orch", path,
-			(long long)json_get_int(complete, "format", 0));
-	if (json_get_int(complete, "format", 0) != FORMAT || !json_is_object(files) || json_object_size(files) != manifest->count ||
-		strcmp(json_get_text(complete, "manifest", ""), manifest_hash) != 0)
+		        (long long)json_get_int(complete, "format", 0));
+	if (json_get_int(complete, "format", 0) != FORMAT || !json_is_object(files) ||
+	        json_object_size(files) != manifest->count ||
+	        strcmp(json_get_text(complete, "manifest", ""), manifest_hash) != 0)
 		return orch_fail(err, ORCH_EDAMAGED, "%s/" COMPLETE " does not belong to its " MANIFEST, path);
-	if (sscanf(file_name(path), "round_%u%c", &round, &end) == 1 && json_get_int(complete, "round", -1) != (json_int_t)round)
-		return orch_fail(err, ORCH_EDAMAGED, "%s holds round %lld", path, (long long)json_get_int(complete, "round", -1));
+	if (sscanf(file_name(path), "round_%u%c", &round, &end) == 1 &&
+	        json_get_int(complete, "round", -1) != (json_int_t)round)
+		return orch_fail(err, ORCH_EDAMAGED, "%s holds round %lld", path,
+		        (long long)json_get_int(complete, "round", -1));
 	for (size_t i = 0; i < manifest->count; i++) {
 		char *file = file_join(path, manifest->entries[i].name);
 		int64_t size = json_get_int(files, manifest->entries[i].name, -1);
-		int code = size == file_size(file) ? 0 : orch_fail(err, ORCH_EDAMAGED, "%s has %lld bytes, " COMPLETE " says %lld", file,
-			(long long)file_size(file), (long long)size);
+		int code = size == file_size(file)
+		                   ? 0
+		                   : orch_fail(err, ORCH_EDAMAGED, "%s has %lld bytes, " COMPLETE " says %lld", file,
+		                             (long long)file_size(file), (long long)size);
 		free(file);
 		if (code)
 			return code;

@@ -1,6 +1,7 @@
 /* How many fits a second the ledger takes, from the first to the last, and how fast it is opened again.
  *   bench_ledger [FITS [FOLDER]]   default: 200,000 fits in a folder below /tmp, removed at the end
- * Tasks of one fit with an attempt each, commits of 256, five folds a trial, finished in a scrambled order as workers would. */
+ * Tasks of one fit with an attempt each, commits of 256, five folds a trial, finished in a scrambled order as workers
+ * would. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +30,21 @@ static void put(struct ledger *ledger, int64_t number, struct orch_err *err)
 {
 	int64_t shuffled = (number & ~(int64_t)63) | ((int64_t)(mix((uint64_t)(number >> 6)) & 63) ^ (number & 63));
 	uint64_t key[2] = {mix((uint64_t)shuffled), mix((uint64_t)shuffled + 1)};
-	struct ledger_fit fit = {.stage = "01_hpo", .trial = shuffled / 5, .fold = (int)(shuffled % 5), .left_out = "", .state = LEDGER_DONE,
-		.score = (double)key[0] / 1.8e19, .metrics = "{\"mae\":0.123456789012345,\"r2\":0.912345678901234,\"rmse\":0.212345678901234}"};
-	struct ledger_attempt attempt = {.stage = "01_hpo", .attempt = 1, .cause = "ok", .wall_start = 1.8e9, .seconds = 0.125,
-		.cpu_seconds = 0.120, .peak_rss = 50 << 20, .pid = 4711};
+	struct ledger_fit fit = {.stage = "01_hpo",
+	        .trial = shuffled / 5,
+	        .fold = (int)(shuffled % 5),
+	        .left_out = "",
+	        .state = LEDGER_DONE,
+	        .score = (double)key[0] / 1.8e19,
+	        .metrics = "{\"mae\":0.123456789012345,\"r2\":0.912345678901234,\"rmse\":0.212345678901234}"};
+	struct ledger_attempt attempt = {.stage = "01_hpo",
+	        .attempt = 1,
+	        .cause = "ok",
+	        .wall_start = 1.8e9,
+	        .seconds = 0.125,
+	        .cpu_seconds = 0.120,
+	        .peak_rss = 50 << 20,
+	        .pid = 4711};
 	memcpy(fit.key, key, sizeof fit.key);
 	memcpy(attempt.key, key, sizeof attempt.key);
 	ledger_task_begin(ledger);

@@ -24,7 +24,9 @@
 static char folder[256] = "/tmp/orch-test-bundle-XXXXXX";
 static struct campaign_dir campaign = {.path = folder, .lock = -1};
 
-#define LONG_NAME "a-very-long-name-that-does-not-fit-into-the-hundred-bytes-of-a-plain-tar-header-größe-日本語-0123456789-0123456789.json"
+#define LONG_NAME                                                                                                       \
+	"a-very-long-name-that-does-not-fit-into-the-hundred-bytes-of-a-plain-tar-header-größe-日本語-0123456789-" \
+	"0123456789.json"
 
 static const char *in_folder(const char *name)
 {
@@ -147,7 +149,8 @@ static void bundle__lists_its_members_in_order(void **state)
 	char text[4096] = "";
 	written("b.tar.zst");
 	assert_int_equal(bundle_list(in_folder("b.tar.zst"), count_names, text, NULL), 0);
-	assert_non_null(strstr(text, "01_hpo/data.bin=5000\n01_hpo/deep-er=18\n01_hpo/deep/" LONG_NAME "=2\n01_hpo/empty=0\n"));
+	assert_non_null(
+	        strstr(text, "01_hpo/data.bin=5000\n01_hpo/deep-er=18\n01_hpo/deep/" LONG_NAME "=2\n01_hpo/empty=0\n"));
 	assert_non_null(strstr(text, "report.html=3\n"));
 }
 
@@ -163,8 +166,11 @@ static void bundle__unpacks_to_the_round(void **state)
 	assert_string_equal(one, two);
 	assert_int_equal(bundle_unpack(in_folder("b.tar.zst"), in_folder("out"), &err), ORCH_EINPUT);
 	assert_non_null(strstr(err.text, "exists already"));
-	snprintf(command, sizeof command, "cd %s && zstd -qdc b.tar.zst | tar -xf - && diff -r round_001 rounds/round_001 && "
-		"zstd -qdc b.tar.zst | tar --numeric-owner -tvf - | grep -c '^-rw-r--r-- 0/0 .* 1970-01-01 ' | grep -qx 8", folder);
+	snprintf(command, sizeof command,
+	        "cd %s && zstd -qdc b.tar.zst | tar -xf - && diff -r round_001 rounds/round_001 && "
+	        "zstd -qdc b.tar.zst | tar --numeric-owner -tvf - | grep -c '^-rw-r--r-- 0/0 .* 1970-01-01 ' | grep "
+	        "-qx 8",
+	        folder);
 	assert_int_equal(system(command), 0);
 }
 
@@ -212,7 +218,8 @@ static void bundle__of_another_round_is_told(void **state)
 	assert_non_null(strstr(err.text, "is not of the round"));
 }
 
-/* Content is guarded by the manifest; what may survive a flip is padding and the like: then everything unpacks as it was. */
+/* Content is guarded by the manifest; what may survive a flip is padding and the like: then everything unpacks as it
+ * was. */
 static void bundle__flipped_bytes_and_cuts_are_found(void **state)
 {
 	(void)state;
@@ -294,21 +301,22 @@ static void bundle__hostile_archives_are_refused(void **state)
 		struct member members[2];
 		const char *says;
 	} cases[] = {
-		{{{"/etc/evil", NULL, AE_IFREG, 1, false}}, "name is absolute"},
-		{{{"../evil", NULL, AE_IFREG, 1, false}}, "leads out of the folder"},
-		{{{"r/a/../../../evil", NULL, AE_IFREG, 1, false}}, "leads out of the folder"},
-		{{{"r/./evil", NULL, AE_IFREG, 1, false}}, "leads out of the folder"},
-		{{{"r/link", "/etc/passwd", AE_IFLNK, 0, false}}, "it is a link"},
-		{{{"r/a", NULL, AE_IFREG, 1, false}, {"r/b", "/etc/passwd", AE_IFREG, 0, true}}, "it is a link"},
-		{{{"r/dev", NULL, AE_IFCHR, 0, false}}, "neither a file nor a folder"},
-		{{{"r/dev", NULL, AE_IFBLK, 0, false}}, "neither a file nor a folder"},
-		{{{"r/pipe", NULL, AE_IFIFO, 0, false}}, "neither a file nor a folder"},
-		{{{"r/a", NULL, AE_IFREG, 1, false}, {"r/a", NULL, AE_IFREG, 1, false}}, "comes twice or out of order"},
-		{{{"r/b", NULL, AE_IFREG, 1, false}, {"r/a", NULL, AE_IFREG, 1, false}}, "comes twice or out of order"},
-		{{{"r/a", NULL, AE_IFREG, 1, false}, {"other/b", NULL, AE_IFREG, 1, false}}, "outside the bundle's folder"},
-		{{{"lonely", NULL, AE_IFREG, 1, false}}, "a file stands where the folder belongs"},
-		{{{"r/bomb", NULL, AE_IFREG, (int64_t)5 << 30, false}}, "larger than a bundle of this size can be"},
-		{{{"r/a", NULL, AE_IFREG, 1, false}}, "has no MANIFEST.sha256"},
+	        {{{"/etc/evil", NULL, AE_IFREG, 1, false}}, "name is absolute"},
+	        {{{"../evil", NULL, AE_IFREG, 1, false}}, "leads out of the folder"},
+	        {{{"r/a/../../../evil", NULL, AE_IFREG, 1, false}}, "leads out of the folder"},
+	        {{{"r/./evil", NULL, AE_IFREG, 1, false}}, "leads out of the folder"},
+	        {{{"r/link", "/etc/passwd", AE_IFLNK, 0, false}}, "it is a link"},
+	        {{{"r/a", NULL, AE_IFREG, 1, false}, {"r/b", "/etc/passwd", AE_IFREG, 0, true}}, "it is a link"},
+	        {{{"r/dev", NULL, AE_IFCHR, 0, false}}, "neither a file nor a folder"},
+	        {{{"r/dev", NULL, AE_IFBLK, 0, false}}, "neither a file nor a folder"},
+	        {{{"r/pipe", NULL, AE_IFIFO, 0, false}}, "neither a file nor a folder"},
+	        {{{"r/a", NULL, AE_IFREG, 1, false}, {"r/a", NULL, AE_IFREG, 1, false}}, "comes twice or out of order"},
+	        {{{"r/b", NULL, AE_IFREG, 1, false}, {"r/a", NULL, AE_IFREG, 1, false}}, "comes twice or out of order"},
+	        {{{"r/a", NULL, AE_IFREG, 1, false}, {"other/b", NULL, AE_IFREG, 1, false}},
+	                "outside the bundle's folder"},
+	        {{{"lonely", NULL, AE_IFREG, 1, false}}, "a file stands where the folder belongs"},
+	        {{{"r/bomb", NULL, AE_IFREG, (int64_t)5 << 30, false}}, "larger than a bundle of this size can be"},
+	        {{{"r/a", NULL, AE_IFREG, 1, false}}, "has no MANIFEST.sha256"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct orch_err err = {0};
@@ -327,7 +335,8 @@ static void bundle__hostile_archives_are_refused(void **state)
 static void bundle__a_bomb_of_many_members_is_refused(void **state)
 {
 	(void)state;
-	static const struct member members[] = {{"r/a", NULL, AE_IFREG, 1, false}, {"r/b", NULL, AE_IFREG, ((int64_t)4 << 30), false}};
+	static const struct member members[] = {
+	        {"r/a", NULL, AE_IFREG, 1, false}, {"r/b", NULL, AE_IFREG, ((int64_t)4 << 30), false}};
 	struct orch_err err = {0};
 	make_archive(in_folder("bomb.tar.zst"), members, 2, true);
 	assert_int_equal(bundle_list(in_folder("bomb.tar.zst"), count_names, (char[256]){""}, &err), ORCH_EDAMAGED);
@@ -415,18 +424,18 @@ int main(int argc, char **argv)
 		return write_body();
 	}
 	const struct CMUnitTest tests[] = {
-		CASE(bundle__equal_rounds_give_equal_bytes),
-		CASE(bundle__its_locale_does_not_matter),
-		CASE(bundle__lists_its_members_in_order),
-		CASE(bundle__unpacks_to_the_round),
-		CASE(bundle__a_right_one_is_kept_a_wrong_one_made_again),
-		CASE(bundle__a_damaged_round_is_not_bundled),
-		CASE(bundle__of_another_round_is_told),
-		CASE(bundle__flipped_bytes_and_cuts_are_found),
-		CASE(bundle__hostile_archives_are_refused),
-		CASE(bundle__a_bomb_of_many_members_is_refused),
-		CASE(bundle__what_is_no_bundle_is_refused),
-		CASE(bundle__any_step_may_fail_or_kill),
+	        CASE(bundle__equal_rounds_give_equal_bytes),
+	        CASE(bundle__its_locale_does_not_matter),
+	        CASE(bundle__lists_its_members_in_order),
+	        CASE(bundle__unpacks_to_the_round),
+	        CASE(bundle__a_right_one_is_kept_a_wrong_one_made_again),
+	        CASE(bundle__a_damaged_round_is_not_bundled),
+	        CASE(bundle__of_another_round_is_told),
+	        CASE(bundle__flipped_bytes_and_cuts_are_found),
+	        CASE(bundle__hostile_archives_are_refused),
+	        CASE(bundle__a_bomb_of_many_members_is_refused),
+	        CASE(bundle__what_is_no_bundle_is_refused),
+	        CASE(bundle__any_step_may_fail_or_kill),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

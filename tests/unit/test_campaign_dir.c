@@ -60,8 +60,10 @@ static int clear(void **state)
 static int create(const char *path, struct campaign_dir **out, struct orch_err *err)
 {
 	json_t *spec = json_pack("{s:s}", "name", "c");
-	json_t *info = json_pack("{s:i, s:{s:s, s:s}}", "format", 1, "data", "frame", "/cache/frames/abc.frame", "folds", "/cache/folds/def.folds");
-	const struct campaign_contents contents = {.spec_text = "name: c\n", .spec_length = 8, .spec = spec, .info = info};
+	json_t *info = json_pack("{s:i, s:{s:s, s:s}}", "format", 1, "data", "frame", "/cache/frames/abc.frame",
+	        "folds", "/cache/folds/def.folds");
+	const struct campaign_contents contents = {
+	        .spec_text = "name: c\n", .spec_length = 8, .spec = spec, .info = info};
 	char *warning = NULL;
 	int code = campaign_dir_create(path, &contents, out, &warning, err);
 	free(warning);
@@ -72,8 +74,8 @@ static int create(const char *path, struct campaign_dir **out, struct orch_err *
 
 static void check_whole(const char *path)
 {
-	static const char *const names[] = {"campaign.yaml", "spec.json", "campaign.json", "ledger.db", "lock", "data", "rounds", "bundles",
-		"telemetry", "report"};
+	static const char *const names[] = {"campaign.yaml", "spec.json", "campaign.json", "ledger.db", "lock", "data",
+	        "rounds", "bundles", "telemetry", "report"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char *inside = file_join(path, names[i]);
 		if (!file_exists(inside))
@@ -125,7 +127,8 @@ static void campaign_dir__busy_names_the_holder_and_what_to_do(void **state)
 	assert_int_equal(create(in_folder("c"), &dir, &err), 0);
 	assert_int_equal(campaign_dir_open(in_folder("c"), true, &other, &err), ORCH_EBUSY);
 	char expected[700];
-	snprintf(expected, sizeof expected, "campaign %s is held by orch pid %d on host ", in_folder("c"), (int)getpid());
+	snprintf(expected, sizeof expected, "campaign %s is held by orch pid %d on host ", in_folder("c"),
+	        (int)getpid());
 	assert_non_null(strstr(err.text, expected));
 	assert_non_null(strstr(err.text, " since 20"));
 	snprintf(expected, sizeof expected, ": wait, or stop it with: orch stop %s", in_folder("c"));
@@ -159,7 +162,8 @@ static void campaign_dir__holder_is_known_without_trying_the_lock(void **state)
 static void campaign_dir__a_stale_lock_file_is_no_obstacle(void **state)
 {
 	(void)state;
-	static const char *const contents[] = {"{\"pid\":%d,\"start\":1,\"boot\":\"x\",\"host\":\"h\"}", "{\"pid\":%d,\"st", "", "\x01\xff%d", "[]"};
+	static const char *const contents[] = {
+	        "{\"pid\":%d,\"start\":1,\"boot\":\"x\",\"host\":\"h\"}", "{\"pid\":%d,\"st", "", "\x01\xff%d", "[]"};
 	struct campaign_dir *dir = NULL;
 	assert_int_equal(create(in_folder("c"), &dir, NULL), 0);
 	campaign_dir_close(dir);
@@ -294,8 +298,8 @@ static void campaign_dir__leftovers_of_dead_creators_go_living_ones_stay(void **
 {
 	(void)state;
 	struct campaign_dir *dir = NULL;
-	static const char *const dead = ".c.0123456789abcdef.new", *const bare = ".c.1123456789abcdef.new", *const living = ".c.2123456789abcdef.new",
-			  *const foreign = ".c.backup.new";
+	static const char *const dead = ".c.0123456789abcdef.new", *const bare = ".c.1123456789abcdef.new",
+	                         *const living = ".c.2123456789abcdef.new", *const foreign = ".c.backup.new";
 	const char *const all[] = {dead, bare, living, foreign};
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(mkdir(in_folder(all[i]), 0700), 0);
@@ -488,15 +492,15 @@ static void campaign_dir__a_folder_that_cannot_be_written_can_be_read(void **sta
 static void file_system__options_of_the_mount_that_holds_a_path(void **state)
 {
 	(void)state;
-	static const char text[] =
-		"22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,errors=remount-ro\n"
-		"30 22 0:30 / /mnt/my\\040disk rw - nfs4 server:/x rw,vers=4\n"
-		"31 22 0:31 / /mnt/over rw - overlay overlay rw,lowerdir=/a,volatile\n"
-		"32 22 0:32 / /mnt/overlap rw - tmpfs tmpfs rw\n";
+	static const char text[] = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,errors=remount-ro\n"
+	                           "30 22 0:30 / /mnt/my\\040disk rw - nfs4 server:/x rw,vers=4\n"
+	                           "31 22 0:31 / /mnt/over rw - overlay overlay rw,lowerdir=/a,volatile\n"
+	                           "32 22 0:32 / /mnt/overlap rw - tmpfs tmpfs rw\n";
 	static const struct {
 		const char *path, *options;
-	} cases[] = {{"/", "ext4,rw,errors=remount-ro"}, {"/home", "ext4,rw,errors=remount-ro"}, {"/mnt/my disk/a", "nfs4,rw,vers=4"},
-		{"/mnt/over", "overlay,rw,lowerdir=/a,volatile"}, {"/mnt/over/x", "overlay,rw,lowerdir=/a,volatile"}, {"/mnt/overlap", "tmpfs,rw"}};
+	} cases[] = {{"/", "ext4,rw,errors=remount-ro"}, {"/home", "ext4,rw,errors=remount-ro"},
+	        {"/mnt/my disk/a", "nfs4,rw,vers=4"}, {"/mnt/over", "overlay,rw,lowerdir=/a,volatile"},
+	        {"/mnt/over/x", "overlay,rw,lowerdir=/a,volatile"}, {"/mnt/overlap", "tmpfs,rw"}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *options = file_system_mount_options(text, cases[i].path);
 		assert_non_null(options);
@@ -524,7 +528,8 @@ static void file_system__memory_is_warned_of(void **state)
 static const struct {
 	const char *name;
 	int (*run)(void);
-} bodies[] = {{"create", create_body}, {"open", open_body}, {"quick_create", quick_create_body}, {"read_only", read_only_body}};
+} bodies[] = {{"create", create_body}, {"open", open_body}, {"quick_create", quick_create_body},
+        {"read_only", read_only_body}};
 
 #define CASE(function) cmocka_unit_test_setup(function, clear)
 
@@ -538,23 +543,23 @@ int main(int argc, char **argv)
 		return 99;
 	}
 	const struct CMUnitTest tests[] = {
-		CASE(campaign_dir__create_makes_it_whole_and_locked),
-		CASE(campaign_dir__busy_names_the_holder_and_what_to_do),
-		CASE(campaign_dir__holder_is_known_without_trying_the_lock),
-		CASE(campaign_dir__a_stale_lock_file_is_no_obstacle),
-		CASE(campaign_dir__a_lock_whose_taker_is_gone_is_explained),
-		CASE(campaign_dir__a_link_or_folder_as_lock_is_refused),
-		CASE(campaign_dir__create_refuses_what_exists),
-		CASE(campaign_dir__create_makes_missing_parents),
-		CASE(campaign_dir__open_says_when_there_is_none),
-		CASE(campaign_dir__find_takes_the_only_one_and_lists_several),
-		CASE(campaign_dir__leftovers_of_dead_creators_go_living_ones_stay),
-		CASE(campaign_dir__of_many_starts_at_once_one_wins),
-		CASE(campaign_dir__killed_at_any_step_it_is_whole_or_not_there),
-		CASE(campaign_dir__a_failing_step_leaves_nothing_half_made),
-		CASE(campaign_dir__a_folder_that_cannot_be_written_can_be_read),
-		CASE(file_system__options_of_the_mount_that_holds_a_path),
-		CASE(file_system__memory_is_warned_of),
+	        CASE(campaign_dir__create_makes_it_whole_and_locked),
+	        CASE(campaign_dir__busy_names_the_holder_and_what_to_do),
+	        CASE(campaign_dir__holder_is_known_without_trying_the_lock),
+	        CASE(campaign_dir__a_stale_lock_file_is_no_obstacle),
+	        CASE(campaign_dir__a_lock_whose_taker_is_gone_is_explained),
+	        CASE(campaign_dir__a_link_or_folder_as_lock_is_refused),
+	        CASE(campaign_dir__create_refuses_what_exists),
+	        CASE(campaign_dir__create_makes_missing_parents),
+	        CASE(campaign_dir__open_says_when_there_is_none),
+	        CASE(campaign_dir__find_takes_the_only_one_and_lists_several),
+	        CASE(campaign_dir__leftovers_of_dead_creators_go_living_ones_stay),
+	        CASE(campaign_dir__of_many_starts_at_once_one_wins),
+	        CASE(campaign_dir__killed_at_any_step_it_is_whole_or_not_there),
+	        CASE(campaign_dir__a_failing_step_leaves_nothing_half_made),
+	        CASE(campaign_dir__a_folder_that_cannot_be_written_can_be_read),
+	        CASE(file_system__options_of_the_mount_that_holds_a_path),
+	        CASE(file_system__memory_is_warned_of),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

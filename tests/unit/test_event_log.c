@@ -128,7 +128,8 @@ static void event_log__fields_do_not_override(void **state)
 static void event_log__a_torn_last_line_is_cut_and_numbers_go_on(void **state)
 {
 	(void)state;
-	static const char *const torn[] = {"{\"seq\":3,\"ev", "{\"seq\":3,\"time\":\"x\",\"event\":\"whole but no end\"}", "\0\0\0\0", "{", "\xff"};
+	static const char *const torn[] = {"{\"seq\":3,\"ev",
+	        "{\"seq\":3,\"time\":\"x\",\"event\":\"whole but no end\"}", "\0\0\0\0", "{", "\xff"};
 	for (size_t i = 0; i < sizeof torn / sizeof *torn; i++) {
 		clear(NULL);
 		add(progress, "a", 1);
@@ -225,7 +226,8 @@ static void event_log__does_not_follow_links(void **state)
 	assert_null(log);
 }
 
-/* The disk fills up in the middle of a line (a file size limit stands for it): the line is taken back, the next is whole. */
+/* The disk fills up in the middle of a line (a file size limit stands for it): the line is taken back, the next is
+ * whole. */
 static void event_log__a_write_that_fails_half_way_spoils_no_other_line(void **state)
 {
 	(void)state;
@@ -256,16 +258,16 @@ static void event_log__a_write_that_fails_half_way_spoils_no_other_line(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(event_log__events_are_numbered_and_dated),
-		CASE(event_log__telemetry_has_no_numbers),
-		CASE(event_log__fields_do_not_override),
-		CASE(event_log__a_torn_last_line_is_cut_and_numbers_go_on),
-		CASE(event_log__a_torn_line_longer_than_a_look_is_cut),
-		CASE(event_log__a_long_last_line_keeps_its_number),
-		CASE(event_log__a_damaged_line_is_named),
-		CASE(event_log__the_visitor_may_stop),
-		CASE(event_log__does_not_follow_links),
-		CASE(event_log__a_write_that_fails_half_way_spoils_no_other_line),
+	        CASE(event_log__events_are_numbered_and_dated),
+	        CASE(event_log__telemetry_has_no_numbers),
+	        CASE(event_log__fields_do_not_override),
+	        CASE(event_log__a_torn_last_line_is_cut_and_numbers_go_on),
+	        CASE(event_log__a_torn_line_longer_than_a_look_is_cut),
+	        CASE(event_log__a_long_last_line_keeps_its_number),
+	        CASE(event_log__a_damaged_line_is_named),
+	        CASE(event_log__the_visitor_may_stop),
+	        CASE(event_log__does_not_follow_links),
+	        CASE(event_log__a_write_that_fails_half_way_spoils_no_other_line),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -79,8 +79,15 @@ static void closed(struct ledger *ledger)
 
 static struct ledger_fit a_fit(int64_t trial, int fold, double score)
 {
-	struct ledger_fit fit = {.round = 0, .stage = "01_hpo", .trial = trial, .fold = fold, .left_out = "", .state = LEDGER_DONE,
-		.score = score, .metrics = "{\"rmse\":1}", .files = "[]"};
+	struct ledger_fit fit = {.round = 0,
+	        .stage = "01_hpo",
+	        .trial = trial,
+	        .fold = fold,
+	        .left_out = "",
+	        .state = LEDGER_DONE,
+	        .score = score,
+	        .metrics = "{\"rmse\":1}",
+	        .files = "[]"};
 	memcpy(fit.key, &trial, sizeof trial);
 	memcpy(fit.key + 8, &fold, sizeof fold);
 	return fit;
@@ -140,8 +147,17 @@ static void ledger__gives_back_every_column(void **state)
 {
 	(void)state;
 	struct ledger *ledger = created();
-	struct ledger_fit fit = {.key = {1, 2, 3, 0, 255}, .round = 3, .stage = "04_lofo", .trial = -1, .fold = -1, .left_out = "größe 'x\"",
-		.state = LEDGER_DONE, .score = 0.1, .metrics = "{}", .files = NULL, .note = "n"};
+	struct ledger_fit fit = {.key = {1, 2, 3, 0, 255},
+	        .round = 3,
+	        .stage = "04_lofo",
+	        .trial = -1,
+	        .fold = -1,
+	        .left_out = "größe 'x\"",
+	        .state = LEDGER_DONE,
+	        .score = 0.1,
+	        .metrics = "{}",
+	        .files = NULL,
+	        .note = "n"};
 	assert_int_equal(ledger_put_fit(ledger, &fit, NULL), 0);
 	fit.fold = 0;
 	fit.state = LEDGER_FAILED;
@@ -166,7 +182,8 @@ static void ledger__gives_back_every_column(void **state)
 static void ledger__odd_numbers_read_back(void **state)
 {
 	(void)state;
-	static const double scores[] = {0.0, -0.0, 1.0, -3.0, 1e300, 5e-324, INFINITY, 1.0 / 3, 9007199254740993.0, -9.2233720368547758e18};
+	static const double scores[] = {
+	        0.0, -0.0, 1.0, -3.0, 1e300, 5e-324, INFINITY, 1.0 / 3, 9007199254740993.0, -9.2233720368547758e18};
 	struct ledger *ledger = created();
 	for (int i = 0; i < 10; i++)
 		put(ledger, i, 0, scores[i]);
@@ -318,7 +335,8 @@ static int note_attempt(void *context, const struct ledger_attempt *attempt, str
 {
 	char *text = context;
 	(void)err;
-	sprintf(text + strlen(text), "%u:%s:%s ", attempt->attempt, attempt->cause, attempt->text ? attempt->text : "-");
+	sprintf(text + strlen(text), "%u:%s:%s ", attempt->attempt, attempt->cause,
+	        attempt->text ? attempt->text : "-");
 	return 0;
 }
 
@@ -326,8 +344,14 @@ static void ledger__failed_attempts_are_counted_and_listed_newest_first(void **s
 {
 	(void)state;
 	struct ledger *ledger = created();
-	struct ledger_attempt attempt = {.key = {9}, .stage = "01_hpo", .cause = "exit", .text = "boom", .wall_start = 1.5e9, .seconds = NAN,
-		.peak_rss = (uint64_t)1 << 40, .pid = 12};
+	struct ledger_attempt attempt = {.key = {9},
+	        .stage = "01_hpo",
+	        .cause = "exit",
+	        .text = "boom",
+	        .wall_start = 1.5e9,
+	        .seconds = NAN,
+	        .peak_rss = (uint64_t)1 << 40,
+	        .pid = 12};
 	static const char *const causes[] = {"exit", "ok", "signal", "memory"};
 	for (unsigned i = 0; i < 4; i++) {
 		attempt.attempt = i + 1;
@@ -360,7 +384,8 @@ static int note_round(void *context, const struct ledger_round *round, struct or
 {
 	char *text = context;
 	(void)err;
-	sprintf(text + strlen(text), "%u:%s:%.4s:%s ", round->round, round->features, round->manifest_hash, round->summary ? round->summary : "-");
+	sprintf(text + strlen(text), "%u:%s:%.4s:%s ", round->round, round->features, round->manifest_hash,
+	        round->summary ? round->summary : "-");
 	return 0;
 }
 
@@ -483,7 +508,8 @@ static void ledger__open_refuses_what_is_no_ledger(void **state)
 	assert_int_equal(ledger_open(path, LEDGER_WRITE, false, &ledger, &err), ORCH_EMISSING);
 	assert_non_null(strstr(err.text, "there is no ledger "));
 	assert_false(file_exists(path));
-	static const char junk[] = "this is certainly not a database, but it is long enough to be read as one: 0123456789 0123456789 0123456789";
+	static const char junk[] = "this is certainly not a database, but it is long enough to be read as one: "
+	                           "0123456789 0123456789 0123456789";
 	assert_int_equal(file_write_new(path, junk, sizeof junk, NULL), 0);
 	for (int mode = LEDGER_READ; mode <= LEDGER_WRITE; mode++) {
 		orch_err_clear(&err);
@@ -679,25 +705,25 @@ static void ledger__paths_with_odd_characters_work(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ledger__gives_back_every_column),
-		CASE(ledger__odd_numbers_read_back),
-		CASE(ledger__walks_in_order_of_address),
-		CASE(ledger__the_same_fit_twice_keeps_the_first),
-		CASE(ledger__a_task_counts_whole_or_not_at_all),
-		CASE(ledger__commits_by_itself_after_256_fits),
-		CASE(ledger__failed_attempts_are_counted_and_listed_newest_first),
-		CASE(ledger__trials_and_rounds_are_replaced),
-		CASE(ledger__meta_is_kept),
-		CASE(ledger__forgets_a_stage_a_round_a_fit),
-		CASE(ledger__the_visitor_may_stop),
-		CASE(ledger__open_refuses_what_is_no_ledger),
-		CASE(ledger__create_refuses_existing_and_removes_strays),
-		CASE(ledger__a_newer_format_is_refused),
-		CASE(ledger__readers_and_the_writer_do_not_disturb_each_other),
-		CASE(ledger__a_rollback_journal_serves_as_well),
-		CASE(ledger__a_folder_that_cannot_be_written_can_be_read),
-		CASE(ledger__an_unclosed_ledger_is_not_half_read),
-		CASE(ledger__paths_with_odd_characters_work),
+	        CASE(ledger__gives_back_every_column),
+	        CASE(ledger__odd_numbers_read_back),
+	        CASE(ledger__walks_in_order_of_address),
+	        CASE(ledger__the_same_fit_twice_keeps_the_first),
+	        CASE(ledger__a_task_counts_whole_or_not_at_all),
+	        CASE(ledger__commits_by_itself_after_256_fits),
+	        CASE(ledger__failed_attempts_are_counted_and_listed_newest_first),
+	        CASE(ledger__trials_and_rounds_are_replaced),
+	        CASE(ledger__meta_is_kept),
+	        CASE(ledger__forgets_a_stage_a_round_a_fit),
+	        CASE(ledger__the_visitor_may_stop),
+	        CASE(ledger__open_refuses_what_is_no_ledger),
+	        CASE(ledger__create_refuses_existing_and_removes_strays),
+	        CASE(ledger__a_newer_format_is_refused),
+	        CASE(ledger__readers_and_the_writer_do_not_disturb_each_other),
+	        CASE(ledger__a_rollback_journal_serves_as_well),
+	        CASE(ledger__a_folder_that_cannot_be_written_can_be_read),
+	        CASE(ledger__an_unclosed_ledger_is_not_half_read),
+	        CASE(ledger__paths_with_odd_characters_work),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -71,8 +71,13 @@ static bool there(const char *suffix)
 
 static struct ledger_fit a_fit(int64_t trial, int fold)
 {
-	struct ledger_fit fit = {.stage = "01_hpo", .trial = trial, .fold = fold, .left_out = "", .state = LEDGER_DONE,
-		.score = (double)trial + 0.1 * fold, .metrics = "{\"rmse\":1}"};
+	struct ledger_fit fit = {.stage = "01_hpo",
+	        .trial = trial,
+	        .fold = fold,
+	        .left_out = "",
+	        .state = LEDGER_DONE,
+	        .score = (double)trial + 0.1 * fold,
+	        .metrics = "{\"rmse\":1}"};
 	memcpy(fit.key, &trial, sizeof trial);
 	memcpy(fit.key + 8, &fold, sizeof fold);
 	return fit;
@@ -112,8 +117,8 @@ static struct seen read_fits(enum ledger_mode mode)
 	struct ledger *ledger = NULL;
 	struct orch_err err = {0};
 	struct seen seen = {0};
-	if (ledger_open(path, mode, false, &ledger, &err) != 0 || ledger_each_fit(ledger, 0, "01_hpo", note, &seen, &err) != 0 ||
-		ledger_close(&ledger, &err) != 0)
+	if (ledger_open(path, mode, false, &ledger, &err) != 0 ||
+	        ledger_each_fit(ledger, 0, "01_hpo", note, &seen, &err) != 0 || ledger_close(&ledger, &err) != 0)
 		fail_msg("%s", err.text);
 	return seen;
 }
@@ -156,7 +161,8 @@ static int write_body(void)
 {
 	struct ledger *ledger = NULL;
 	struct orch_err err = {0};
-	int code = file_exists(path) ? ledger_open(path, LEDGER_WRITE, false, &ledger, &err) : ledger_create(path, false, &ledger, &err);
+	int code = file_exists(path) ? ledger_open(path, LEDGER_WRITE, false, &ledger, &err)
+	                             : ledger_create(path, false, &ledger, &err);
 	for (int task = 0; task < TASKS && !code; task++) {
 		code = put_task(ledger, task, &err);
 		if (!code && (task + 1) % TASKS_A_FLUSH == 0) {
@@ -410,7 +416,8 @@ static void ledger_faults__a_changed_column_is_found_and_left_behind(void **stat
 	many_fits(100);
 	sql("UPDATE fits SET score = 9 WHERE trial = 42");
 	assert_int_equal(walk(&err), ORCH_EDAMAGED);
-	assert_non_null(strstr(err.text, "a row of fits does not match its checksum (round 0, stage \"01_hpo\", trial 42, left_out \"\", fold 0)"));
+	assert_non_null(strstr(err.text, "a row of fits does not match its checksum (round 0, stage \"01_hpo\", trial "
+	                                 "42, left_out \"\", fold 0)"));
 	assert_int_equal(verify(&err), ORCH_EDAMAGED);
 	assert_non_null(strstr(err.text, "trial 42"));
 	assert_non_null(strstr(err.text, "1 of 104 rows do not match their checksum"));
@@ -422,10 +429,11 @@ static void ledger_faults__a_changed_column_is_found_and_left_behind(void **stat
 static void ledger_faults__every_table_is_guarded(void **state)
 {
 	(void)state;
-	static const char *const changes[] = {"UPDATE meta SET value = 'w'", "UPDATE trials SET mean = 3", "UPDATE rounds SET features = '[1]'",
-		"UPDATE counts SET done = 99", "UPDATE fits SET stage = '02_x' WHERE trial = 1", "UPDATE fits SET key = x'00' WHERE trial = 1",
-		"UPDATE fits SET note = '' WHERE trial = 1", "UPDATE fits SET checksum = checksum + 1 WHERE trial = 1", "DELETE FROM fits WHERE trial = 7",
-		"DELETE FROM counts"};
+	static const char *const changes[] = {"UPDATE meta SET value = 'w'", "UPDATE trials SET mean = 3",
+	        "UPDATE rounds SET features = '[1]'", "UPDATE counts SET done = 99",
+	        "UPDATE fits SET stage = '02_x' WHERE trial = 1", "UPDATE fits SET key = x'00' WHERE trial = 1",
+	        "UPDATE fits SET note = '' WHERE trial = 1", "UPDATE fits SET checksum = checksum + 1 WHERE trial = 1",
+	        "DELETE FROM fits WHERE trial = 7", "DELETE FROM counts"};
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
 		struct orch_err err = {0};
 		clear(NULL);
@@ -507,7 +515,8 @@ static void ledger_faults__a_ledger_that_cannot_be_read_at_all_is_begun_anew(voi
 	regenerate(0, 0);
 	assert_int_equal(read_fits(LEDGER_WRITE).rows, 0);
 	assert_true(there(".damaged-1"));
-	assert_int_equal(ledger_regenerate("/none/ledger.db", false, &(uint64_t){0}, &(uint64_t){0}, &err), ORCH_EMISSING);
+	assert_int_equal(
+	        ledger_regenerate("/none/ledger.db", false, &(uint64_t){0}, &(uint64_t){0}, &err), ORCH_EMISSING);
 }
 
 static void ledger_faults__a_cut_file_is_found(void **state)
@@ -623,21 +632,21 @@ int main(int argc, char **argv)
 		return 99;
 	}
 	const struct CMUnitTest tests[] = {
-		CASE(ledger_faults__killed_at_any_step_committed_stays_and_tasks_are_whole),
-		CASE(ledger_faults__a_failing_step_is_never_acknowledged),
-		CASE(ledger_faults__writes_that_fail_inside_sqlite_are_not_acknowledged),
-		CASE(ledger_faults__after_an_io_error_a_new_generation_is_made),
-		CASE(ledger_faults__a_changed_column_is_found_and_left_behind),
-		CASE(ledger_faults__every_table_is_guarded),
-		CASE(ledger_faults__a_row_that_vanished_is_found_by_the_counts),
-		CASE(ledger_faults__flipped_bytes_are_found_wherever_rows_are),
-		CASE(ledger_faults__what_lies_around_a_damaged_page_is_kept),
-		CASE(ledger_faults__a_ledger_that_cannot_be_read_at_all_is_begun_anew),
-		CASE(ledger_faults__a_cut_file_is_found),
-		CASE(ledger_faults__a_foreign_log_is_ignored_or_found),
-		CASE(ledger_faults__a_change_of_generation_survives_any_kill),
-		CASE(ledger_faults__a_failed_change_of_generation_leaves_the_old_one),
-		CASE(ledger_faults__the_log_of_the_old_generation_goes_with_it),
+	        CASE(ledger_faults__killed_at_any_step_committed_stays_and_tasks_are_whole),
+	        CASE(ledger_faults__a_failing_step_is_never_acknowledged),
+	        CASE(ledger_faults__writes_that_fail_inside_sqlite_are_not_acknowledged),
+	        CASE(ledger_faults__after_an_io_error_a_new_generation_is_made),
+	        CASE(ledger_faults__a_changed_column_is_found_and_left_behind),
+	        CASE(ledger_faults__every_table_is_guarded),
+	        CASE(ledger_faults__a_row_that_vanished_is_found_by_the_counts),
+	        CASE(ledger_faults__flipped_bytes_are_found_wherever_rows_are),
+	        CASE(ledger_faults__what_lies_around_a_damaged_page_is_kept),
+	        CASE(ledger_faults__a_ledger_that_cannot_be_read_at_all_is_begun_anew),
+	        CASE(ledger_faults__a_cut_file_is_found),
+	        CASE(ledger_faults__a_foreign_log_is_ignored_or_found),
+	        CASE(ledger_faults__a_change_of_generation_survives_any_kill),
+	        CASE(ledger_faults__a_failed_change_of_generation_leaves_the_old_one),
+	        CASE(ledger_faults__the_log_of_the_old_generation_goes_with_it),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

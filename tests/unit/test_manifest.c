@@ -47,7 +47,8 @@ static int fill(void **state)
 		file_remove_tree(in_folder(list.names[i]), NULL);
 	file_list_release(&list);
 	return file_make_folders(in_folder("b/deep"), NULL) || file_write_new(in_folder("a"), "a", 1, NULL) ||
-	       file_write_new(in_folder("b/deep/c"), "", 0, NULL) || file_write_new(in_folder("b-side"), "xyz", 3, NULL);
+	       file_write_new(in_folder("b/deep/c"), "", 0, NULL) ||
+	       file_write_new(in_folder("b-side"), "xyz", 3, NULL);
 }
 
 static struct manifest made(void)
@@ -93,7 +94,8 @@ static void manifest__text_is_what_sha256sum_prints_and_reads_back(void **state)
 	struct text_buf text = {0}, second = {0};
 	manifest_text(&manifest, &text);
 	char command[512], printed[4096];
-	snprintf(command, sizeof command, "cd %s && find . -type f -printf '%%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum", folder);
+	snprintf(command, sizeof command,
+	        "cd %s && find . -type f -printf '%%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum", folder);
 	FILE *pipe = popen(command, "r");
 	printed[fread(printed, 1, sizeof printed - 1, pipe)] = '\0';
 	assert_int_equal(pclose(pipe), 0);
@@ -114,24 +116,24 @@ static void manifest__hostile_text_is_refused(void **state)
 	static const struct {
 		const char *text, *says;
 	} cases[] = {
-		{HASH_A "  /etc/passwd\n", "M:1: a name that is absolute"},
-		{HASH_A "  ../x\n", "leads out of the folder"},
-		{HASH_A "  a/../../x\n", "leads out of the folder"},
-		{HASH_A "  a\n" HASH_A "  ..\n", "M:2: "},
-		{HASH_A "  ./a\n", "leads out"},
-		{HASH_A "  a//b\n", "leads out"},
-		{HASH_A "  a/\n", "leads out"},
-		{HASH_A "  \n", "not \"HASH  NAME\""},
-		{HASH_A " *a\n", "not \"HASH  NAME\""},
-		{HASH_A "  a\n" HASH_A "  b\n" HASH_A "  a\n", "M names a twice"},
-		{HASH_A "  a", "cut off"},
-		{"\n", "not \"HASH  NAME\""},
-		{"\\" HASH_A "  a\\x\n", "unknown escape"},
-		{"\\" HASH_A "  a\\\n", "unknown escape"},
-		{"\\" HASH_A "  a\\n/../../b\n", "leads out"},
-		{"zz978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb  a\n", "not a SHA-256"},
-		{"CA978112CA1BBDCAFAC231B39A23DC4DA786EFF8147C4E72B9807785AFEE48BB  a\n", "not a SHA-256"},
-		{"ca97  a\n", "not \"HASH  NAME\""},
+	        {HASH_A "  /etc/passwd\n", "M:1: a name that is absolute"},
+	        {HASH_A "  ../x\n", "leads out of the folder"},
+	        {HASH_A "  a/../../x\n", "leads out of the folder"},
+	        {HASH_A "  a\n" HASH_A "  ..\n", "M:2: "},
+	        {HASH_A "  ./a\n", "leads out"},
+	        {HASH_A "  a//b\n", "leads out"},
+	        {HASH_A "  a/\n", "leads out"},
+	        {HASH_A "  \n", "not \"HASH  NAME\""},
+	        {HASH_A " *a\n", "not \"HASH  NAME\""},
+	        {HASH_A "  a\n" HASH_A "  b\n" HASH_A "  a\n", "M names a twice"},
+	        {HASH_A "  a", "cut off"},
+	        {"\n", "not \"HASH  NAME\""},
+	        {"\\" HASH_A "  a\\x\n", "unknown escape"},
+	        {"\\" HASH_A "  a\\\n", "unknown escape"},
+	        {"\\" HASH_A "  a\\n/../../b\n", "leads out"},
+	        {"zz978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb  a\n", "not a SHA-256"},
+	        {"CA978112CA1BBDCAFAC231B39A23DC4DA786EFF8147C4E72B9807785AFEE48BB  a\n", "not a SHA-256"},
+	        {"ca97  a\n", "not \"HASH  NAME\""},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct manifest manifest = {0};
@@ -236,14 +238,14 @@ static void manifest__a_missing_folder_is_missing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(manifest__names_every_file_sorted_with_its_size),
-		CASE(manifest__text_is_what_sha256sum_prints_and_reads_back),
-		CASE(manifest__hostile_text_is_refused),
-		CASE(manifest__a_name_of_any_length_is_no_trouble),
-		CASE(manifest__verify_lists_all_differences),
-		CASE(manifest__links_and_folders_in_the_place_of_files_are_damage),
-		CASE(manifest__many_differences_are_counted),
-		CASE(manifest__a_missing_folder_is_missing),
+	        CASE(manifest__names_every_file_sorted_with_its_size),
+	        CASE(manifest__text_is_what_sha256sum_prints_and_reads_back),
+	        CASE(manifest__hostile_text_is_refused),
+	        CASE(manifest__a_name_of_any_length_is_no_trouble),
+	        CASE(manifest__verify_lists_all_differences),
+	        CASE(manifest__links_and_folders_in_the_place_of_files_are_damage),
+	        CASE(manifest__many_differences_are_counted),
+	        CASE(manifest__a_missing_folder_is_missing),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

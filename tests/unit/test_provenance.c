@@ -57,8 +57,11 @@ static int clear(void **state)
 static void git(const char *command)
 {
 	char line[2000];
-	snprintf(line, sizeof line, "cd %s/u && export HOME=%s GIT_CONFIG_NOSYSTEM=1 && git() { command git -c init.defaultBranch=main "
-		"-c user.name=n -c user.email=e@x -c commit.gpgsign=false -c protocol.file.allow=always \"$@\"; } && { %s; } >/dev/null 2>&1", folder, folder, command);
+	snprintf(line, sizeof line,
+	        "cd %s/u && export HOME=%s GIT_CONFIG_NOSYSTEM=1 && git() { command git -c init.defaultBranch=main "
+	        "-c user.name=n -c user.email=e@x -c commit.gpgsign=false -c protocol.file.allow=always \"$@\"; } && { "
+	        "%s; } >/dev/null 2>&1",
+	        folder, folder, command);
 	if (system(line) != 0)
 		fail_msg("%s", command);
 }
@@ -103,8 +106,10 @@ static void provenance__no_repository_is_null(void **state)
 static void provenance__libraries_and_machine_are_named(void **state)
 {
 	(void)state;
-	static const char *const names[] = {"sqlite", "jansson", "libfyaml", "duckdb", "openblas", "xgboost", "libgit2", "libarchive", "nettle"};
-	json_t *out = described(NULL), *libraries = json_object_get(out, "libraries"), *host = json_object_get(out, "host");
+	static const char *const names[] = {
+	        "sqlite", "jansson", "libfyaml", "duckdb", "openblas", "xgboost", "libgit2", "libarchive", "nettle"};
+	json_t *out = described(NULL), *libraries = json_object_get(out, "libraries"),
+	       *host = json_object_get(out, "host");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (!strpbrk(json_get_text(libraries, names[i], ""), "0123456789"))
 			fail_msg("no version of %s", names[i]);
@@ -119,7 +124,8 @@ static void provenance__a_clean_commit(void **state)
 	(void)state;
 	char *diff = NULL, *head = NULL;
 	write_text("u/campaign.yaml", "name: c\n");
-	git("git init && git add . && git commit -m one && git checkout -b topic/größe && git rev-parse HEAD > ../head");
+	git("git init && git add . && git commit -m one && git checkout -b topic/größe && git rev-parse HEAD > "
+	    "../head");
 	json_t *out = described(&diff), *found = json_object_get(out, "git");
 	assert_int_equal(file_read(in_folder("head"), 0, &head, NULL, NULL), 0);
 	head[40] = '\0';
@@ -221,8 +227,9 @@ static void provenance__submodules_do_not_count(void **state)
 {
 	(void)state;
 	write_text("u/campaign.yaml", "name: c\n");
-	git("git init ../lib && cd ../lib && echo a > a && git add . && git commit -m lib && cd ../u && git init && git add . && "
-		"git submodule add ../lib lib && git commit -m one && cd lib && echo b > a && git commit -am changed");
+	git("git init ../lib && cd ../lib && echo a > a && git add . && git commit -m lib && cd ../u && git init && "
+	    "git add . && "
+	    "git submodule add ../lib lib && git commit -m one && cd lib && echo b > a && git commit -am changed");
 	json_t *out = described(NULL);
 	assert_int_equal(json_get_bool(json_object_get(out, "git"), "dirty", 1), 0);
 	json_decref(out);
@@ -252,15 +259,18 @@ static void provenance__a_damaged_repository_is_a_note(void **state)
 	json_decref(out);
 }
 
-/* A configuration of the user that breaks, a hook that would be seen, an index that would be refreshed: none is touched. */
+/* A configuration of the user that breaks, a hook that would be seen, an index that would be refreshed: none is
+ * touched. */
 static void provenance__nothing_of_the_users_is_run_or_written(void **state)
 {
 	(void)state;
 	char before[HASH_HEX], after[HASH_HEX];
 	write_text("u/campaign.yaml", "name: c\n");
-	git("git init && git add . && git commit -m one && printf '#!/bin/sh\\ntouch %s/ran' \"$HOME\" > .git/hooks/post-index-change && "
-		"chmod +x .git/hooks/* && touch -d '2001-01-01' campaign.yaml && printf '[filter \"x\"]\\nclean = touch ran\\n' >> .git/config && "
-		"echo '* filter=x' > .git/info/attributes");
+	git("git init && git add . && git commit -m one && printf '#!/bin/sh\\ntouch %s/ran' \"$HOME\" > "
+	    ".git/hooks/post-index-change && "
+	    "chmod +x .git/hooks/* && touch -d '2001-01-01' campaign.yaml && printf '[filter \"x\"]\\nclean = touch "
+	    "ran\\n' >> .git/config && "
+	    "echo '* filter=x' > .git/info/attributes");
 	write_text(".gitconfig", "[broken\n");
 	setenv("HOME", folder, 1);
 	assert_int_equal(hash_file(in_folder("u/.git/index"), 0, before, NULL, NULL), 0);
@@ -316,9 +326,11 @@ static void provenance__one_commit_a_round(void **state)
 	assert_int_equal(verify(0, NULL), 0);
 	assert_int_equal(verify(1, NULL), 0);
 	git("git -C ../p.git fsck --strict && test $(git -C ../p.git rev-list --count main) = 2 && "
-		"test \"$(git -C ../p.git log --format=%s main)\" = \"$(printf 'round_001\\nround_000')\" && "
-		"test $(git -C ../p.git show round_001:MANIFEST.sha256) = one && git -C ../p.git show round_000:spec.json | grep seed && "
-		"git -C ../p.git show round_000:features.json && test $(git -C ../p.git rev-parse main) = $(git -C ../p.git rev-parse round_001)");
+	    "test \"$(git -C ../p.git log --format=%s main)\" = \"$(printf 'round_001\\nround_000')\" && "
+	    "test $(git -C ../p.git show round_001:MANIFEST.sha256) = one && git -C ../p.git show round_000:spec.json "
+	    "| grep seed && "
+	    "git -C ../p.git show round_000:features.json && test $(git -C ../p.git rev-parse main) = $(git -C "
+	    "../p.git rev-parse round_001)");
 	assert_int_equal(verify(2, &err), ORCH_EDAMAGED);
 	assert_non_null(strstr(err.text, "has no commit of round 2"));
 }
@@ -351,8 +363,9 @@ static void provenance__damage_is_found(void **state)
 	assert_non_null(strstr(err.text, "COMPLETE is in the commit only"));
 	make_round(0, "zero\n");
 	assert_int_equal(verify(0, NULL), 0);
-	git("object=$(git -C ../p.git rev-parse round_000:MANIFEST.sha256) && cd ../p.git/objects/$(printf %.2s $object) && "
-		"chmod u+w * && f=$(printf %s $object | cut -c3-) && printf xxxx > $f");
+	git("object=$(git -C ../p.git rev-parse round_000:MANIFEST.sha256) && cd ../p.git/objects/$(printf %.2s "
+	    "$object) && "
+	    "chmod u+w * && f=$(printf %s $object | cut -c3-) && printf xxxx > $f");
 	assert_int_equal(verify(0, NULL), ORCH_EDAMAGED);
 }
 
@@ -373,7 +386,8 @@ static void provenance__stale_locks_of_killed_processes_go(void **state)
 static void provenance__a_half_made_repository_is_completed(void **state)
 {
 	(void)state;
-	static const char *const parts[] = {"HEAD", "config", "objects", "refs", "description", "info", "refs/heads", "objects/pack"};
+	static const char *const parts[] = {
+	        "HEAD", "config", "objects", "refs", "description", "info", "refs/heads", "objects/pack"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		char name[64];
 		clear(NULL);
@@ -389,8 +403,9 @@ static void provenance__a_half_made_repository_is_completed(void **state)
 static void provenance__a_damaged_one_is_set_aside_and_made_again(void **state)
 {
 	(void)state;
-	static const char *const damages[] = {"rm -rf objects/??", "printf garbage > refs/heads/main", "printf garbage > config; printf '[x' >> config",
-		"rm -rf objects && touch objects", "printf garbage > HEAD", "printf garbage > packed-refs"};
+	static const char *const damages[] = {"rm -rf objects/??", "printf garbage > refs/heads/main",
+	        "printf garbage > config; printf '[x' >> config", "rm -rf objects && touch objects",
+	        "printf garbage > HEAD", "printf garbage > packed-refs"};
 	for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
 		char command[256];
 		struct orch_err err = {0};
@@ -446,24 +461,24 @@ int main(int argc, char **argv)
 		return commit_body();
 	}
 	const struct CMUnitTest tests[] = {
-		CASE(provenance__no_repository_is_null),
-		CASE(provenance__libraries_and_machine_are_named),
-		CASE(provenance__a_clean_commit),
-		CASE(provenance__changes_of_index_and_tree_are_the_diff),
-		CASE(provenance__a_huge_diff_is_bounded),
-		CASE(provenance__a_diff_of_odd_bytes_is_still_text),
-		CASE(provenance__detached_and_unborn_heads),
-		CASE(provenance__submodules_do_not_count),
-		CASE(provenance__another_users_repository_is_a_note),
-		CASE(provenance__a_damaged_repository_is_a_note),
-		CASE(provenance__nothing_of_the_users_is_run_or_written),
-		CASE(provenance__one_commit_a_round),
-		CASE(provenance__a_round_done_again_gets_a_new_commit),
-		CASE(provenance__damage_is_found),
-		CASE(provenance__stale_locks_of_killed_processes_go),
-		CASE(provenance__a_half_made_repository_is_completed),
-		CASE(provenance__a_damaged_one_is_set_aside_and_made_again),
-		CASE(provenance__any_step_may_fail_or_kill),
+	        CASE(provenance__no_repository_is_null),
+	        CASE(provenance__libraries_and_machine_are_named),
+	        CASE(provenance__a_clean_commit),
+	        CASE(provenance__changes_of_index_and_tree_are_the_diff),
+	        CASE(provenance__a_huge_diff_is_bounded),
+	        CASE(provenance__a_diff_of_odd_bytes_is_still_text),
+	        CASE(provenance__detached_and_unborn_heads),
+	        CASE(provenance__submodules_do_not_count),
+	        CASE(provenance__another_users_repository_is_a_note),
+	        CASE(provenance__a_damaged_repository_is_a_note),
+	        CASE(provenance__nothing_of_the_users_is_run_or_written),
+	        CASE(provenance__one_commit_a_round),
+	        CASE(provenance__a_round_done_again_gets_a_new_commit),
+	        CASE(provenance__damage_is_found),
+	        CASE(provenance__stale_locks_of_killed_processes_go),
+	        CASE(provenance__a_half_made_repository_is_completed),
+	        CASE(provenance__a_damaged_one_is_set_aside_and_made_again),
+	        CASE(provenance__any_step_may_fail_or_kill),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -134,16 +134,18 @@ static void round_dir__a_round_is_published_whole(void **state)
 	assert_int_equal(strlen(hash), 64);
 	struct file_list files;
 	assert_int_equal(file_list_tree(in_folder("rounds"), &files, NULL), 0);
-	static const char *const expected[] = {"round_002/00_dataset/MANIFEST.sha256", "round_002/00_dataset/deep/größe.json",
-		"round_002/00_dataset/table.csv", "round_002/01_hpo/MANIFEST.sha256", "round_002/01_hpo/deep/größe.json",
-		"round_002/01_hpo/table.csv", "round_002/COMPLETE", "round_002/MANIFEST.sha256", "round_002/report.html"};
+	static const char *const expected[] = {"round_002/00_dataset/MANIFEST.sha256",
+	        "round_002/00_dataset/deep/größe.json", "round_002/00_dataset/table.csv",
+	        "round_002/01_hpo/MANIFEST.sha256", "round_002/01_hpo/deep/größe.json", "round_002/01_hpo/table.csv",
+	        "round_002/COMPLETE", "round_002/MANIFEST.sha256", "round_002/report.html"};
 	assert_int_equal(files.count, 9);
 	for (size_t i = 0; i < 9; i++)
 		assert_string_equal(files.names[i], expected[i]);
 	file_list_release(&files);
 	char command[600];
-	snprintf(command, sizeof command, "cd %s/%s && sha256sum --quiet -c MANIFEST.sha256 && cd 01_hpo && sha256sum --quiet -c MANIFEST.sha256",
-		folder, published);
+	snprintf(command, sizeof command,
+	        "cd %s/%s && sha256sum --quiet -c MANIFEST.sha256 && cd 01_hpo && sha256sum --quiet -c MANIFEST.sha256",
+	        folder, published);
 	assert_int_equal(system(command), 0);
 	json_t *complete = NULL;
 	assert_int_equal(json_read_file(in_folder("rounds/round_002/COMPLETE"), &complete, NULL), 0);
@@ -187,7 +189,8 @@ static void round_dir__commit_refuses_existing(void **state)
 	struct round_dir *dir = NULL;
 	struct orch_err err = {0};
 	assert_int_equal(round_dir_begin(&campaign, 2, &dir, NULL), 0);
-	assert_int_equal(mkdir(in_folder(published), 0777), 0); /* plain rename would replace an empty folder silently */
+	assert_int_equal(
+	        mkdir(in_folder(published), 0777), 0); /* plain rename would replace an empty folder silently */
 	assert_int_equal(round_dir_commit(&dir, NULL, &err), ORCH_EBUSY);
 	assert_null(dir);
 	assert_true(file_is_folder(in_folder("rounds/.round_002.work")));
@@ -234,14 +237,15 @@ static void round_dir__a_damaged_stage_is_removed_and_explained(void **state)
 {
 	(void)state;
 	struct round_dir *dir = NULL;
-	static const char *const says[] = {"table.csv: content changed", "table.csv: missing", "extra: not in the manifest",
-		"content changed", "is a link", "not a folder"};
+	static const char *const says[] = {"table.csv: content changed", "table.csv: missing",
+	        "extra: not in the manifest", "content changed", "is a link", "not a folder"};
 	assert_int_equal(round_dir_begin(&campaign, 2, &dir, NULL), 0);
 	for (int damage = 0; damage < 6; damage++) {
 		char *why = NULL;
 		assert_int_equal(put_stage(dir, "01_hpo", "good\n", NULL), 0);
-		const char *stage = in_folder("rounds/.round_002.work/01_hpo"), *file = in_folder("rounds/.round_002.work/01_hpo/table.csv"),
-			   *elsewhere = in_folder("elsewhere");
+		const char *stage = in_folder("rounds/.round_002.work/01_hpo"),
+		           *file = in_folder("rounds/.round_002.work/01_hpo/table.csv"),
+		           *elsewhere = in_folder("elsewhere");
 		if (damage == 0)
 			flip(file);
 		else if (damage == 1)
@@ -305,9 +309,10 @@ static void round_dir__a_link_in_the_place_of_the_work_folder_goes(void **state)
 static void round_dir__verify_finds_every_kind_of_damage(void **state)
 {
 	(void)state;
-	static const char *const says[] = {"table.csv: content changed", "report.html: missing", "new: not in the manifest", "has no COMPLETE",
-		"has no MANIFEST", "does not belong to its MANIFEST", "not valid JSON", "is a link", "holds round 2", "says 9", "is not a folder",
-		"deep/größe.json: content changed", "content changed"};
+	static const char *const says[] = {"table.csv: content changed", "report.html: missing",
+	        "new: not in the manifest", "has no COMPLETE", "has no MANIFEST", "does not belong to its MANIFEST",
+	        "not valid JSON", "is a link", "holds round 2", "says 9", "is not a folder",
+	        "deep/größe.json: content changed", "content changed"};
 	for (int damage = 0; damage < 13; damage++) {
 		struct orch_err err = {0};
 		const char *round = in_folder(published), *complete = in_folder("rounds/round_002/COMPLETE");
@@ -349,7 +354,8 @@ static void round_dir__verify_finds_every_kind_of_damage(void **state)
 		free(text);
 		int code = round_dir_verify(in_folder(damage == 8 ? "rounds/round_003" : published), NULL, &err);
 		if (code != ORCH_EDAMAGED || !strstr(err.text, says[damage]))
-			fail_msg("damage %d: code %d, \"%s\" where \"%s\" was expected", damage, code, err.text, says[damage]);
+			fail_msg("damage %d: code %d, \"%s\" where \"%s\" was expected", damage, code, err.text,
+			        says[damage]);
 		clear(NULL);
 	}
 	struct orch_err err = {0};
@@ -486,20 +492,20 @@ int main(int argc, char **argv)
 		return make_body();
 	}
 	const struct CMUnitTest tests[] = {
-		CASE(round_dir__a_round_is_published_whole),
-		CASE(round_dir__two_runs_give_the_same_bytes),
-		CASE(round_dir__a_published_round_is_not_begun_again),
-		CASE(round_dir__commit_refuses_existing),
-		CASE(round_dir__finished_stages_are_kept_on_resume),
-		CASE(round_dir__a_damaged_stage_is_removed_and_explained),
-		CASE(round_dir__a_file_changed_after_its_stage_is_found),
-		CASE(round_dir__what_no_stage_vouches_for_is_left_out),
-		CASE(round_dir__a_link_in_the_place_of_the_work_folder_goes),
-		CASE(round_dir__verify_finds_every_kind_of_damage),
-		CASE(round_dir__names_must_be_utf8),
-		CASE(round_dir__remove_work_removes),
-		CASE(round_dir__killed_at_any_step_it_is_whole_or_not_there),
-		CASE(round_dir__a_failing_step_is_never_acknowledged),
+	        CASE(round_dir__a_round_is_published_whole),
+	        CASE(round_dir__two_runs_give_the_same_bytes),
+	        CASE(round_dir__a_published_round_is_not_begun_again),
+	        CASE(round_dir__commit_refuses_existing),
+	        CASE(round_dir__finished_stages_are_kept_on_resume),
+	        CASE(round_dir__a_damaged_stage_is_removed_and_explained),
+	        CASE(round_dir__a_file_changed_after_its_stage_is_found),
+	        CASE(round_dir__what_no_stage_vouches_for_is_left_out),
+	        CASE(round_dir__a_link_in_the_place_of_the_work_folder_goes),
+	        CASE(round_dir__verify_finds_every_kind_of_damage),
+	        CASE(round_dir__names_must_be_utf8),
+	        CASE(round_dir__remove_work_removes),
+	        CASE(round_dir__killed_at_any_step_it_is_whole_or_not_there),
+	        CASE(round_dir__a_failing_step_is_never_acknowledged),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
