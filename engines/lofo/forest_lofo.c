@@ -35,7 +35,7 @@ static void take_newcomers(struct forest_candidates *c, uint32_t place, uint32_t
 			continue;
 		wanted--;
 		split = forest_candidates_score(c, feature);
-		if (split->gain > -INFINITY && forest_split_better(split, out))
+		if (split->gain > -INFINITY && forest_candidates_better(c, split, out))
 			*out = *split;
 	}
 }

@@ -79,15 +79,30 @@ static void keys_select(uint64_t *keys, ptrdiff_t count, ptrdiff_t first)
 	}
 }
 
+/* The hash, then the feature, so that no two keys are alike. */
+static inline uint64_t order_key(const struct forest_candidates *c, uint64_t order, uint32_t feature)
+{
+	return (address_hash(order, c->scorer.fold->data->feature_ids[feature]) & ~FOREST_FEATURE_MASK) | feature;
+}
+
+bool forest_candidates_better(const struct forest_candidates *c, const struct forest_split *a, const struct forest_split *b)
+{
+	uint64_t order;
+
+	if (a->gain != b->gain || a->gain == -INFINITY)
+		return a->gain > b->gain;
+	order = address_hash(c->scorer.key, FOREST_PART_ORDER);
+	return order_key(c, order, a->feature) < order_key(c, order, b->feature);
+}
+
 /* Hashes are uniform, so a bound on them keeps the candidates and little else. Returns how many lie below it; they come first. */
 static uint32_t keys_fill(struct forest_candidates *c, double share)
 {
 	uint64_t key = address_hash(c->scorer.key, FOREST_PART_ORDER), bound = share < 1 ? (uint64_t)(share * 0x1p64) : UINT64_MAX;
-	const uint32_t *ids = c->scorer.fold->data->feature_ids;
 	uint32_t near = 0, far = 0;
 
 	for (uint32_t i = 0; i < c->open_count; i++) {
-		uint64_t hash = (address_hash(key, ids[c->open[i]]) & ~FOREST_FEATURE_MASK) | c->open[i];
+		uint64_t hash = order_key(c, key, c->open[i]);
 
 		c->keys[near] = hash;
 		c->far_keys[far] = hash;
@@ -173,10 +188,10 @@ void forest_candidates_search(struct forest_candidates *c, const struct forest_w
 		varies = varies || split->varies;
 		if (split->gain == -INFINITY)
 			continue;
-		if (forest_split_better(split, &found.best)) {
+		if (forest_candidates_better(c, split, &found.best)) {
 			found.second = found.best;
 			found.best = *split;
-		} else if (forest_split_better(split, &found.second)) {
+		} else if (forest_candidates_better(c, split, &found.second)) {
 			found.second = *split;
 		}
 	}

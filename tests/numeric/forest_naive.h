@@ -151,8 +151,7 @@ static inline struct naive_split naive_search(const struct naive *n, uint64_t ke
 		used[next] = true;
 		split = naive_score(n, key, rows, count, scale, next);
 		varies = varies || split.varies;
-		if (split.found && (!best.found || split.gain > best.gain + 1e-9 * scale ||
-		                    (split.gain > best.gain - 1e-9 * scale && next < best.feature)))
+		if (split.found && (!best.found || split.gain > best.gain + 1e-9 * scale)) /* a tie: who came first */
 			best = split;
 	}
 	return best;
