@@ -1,0 +1,31 @@
+/* The parts of the command engine's driver, shared by command_*.c only. */
+#ifndef ORCHESTRATOR_COMMAND_PARTS_H
+#define ORCHESTRATOR_COMMAND_PARTS_H
+
+#include "orchestrator/worker.h"
+#include "storage/base/text.h"
+
+/* command_template.c: the command line. Split on blanks, '..' and ".." and backslash keep blanks; each placeholder {name} becomes what value(name) appends, and
+ * never splits an argument. argv is NULL-terminated; free with command_arguments_release. ORCH_EFIT for a placeholder without a value. */
+int command_arguments(const char *run, bool (*value)(const void *context, const char *name, struct text_buf *out), const void *context, char ***argv, struct orch_err *err);
+void command_arguments_release(char **argv);
+void command_add_shell(struct text_buf *out, char *const *argv); /* as a person would type it */
+
+/* command_data.c: {data} and {features_file}; made once per round and fold layout, used by all fits. Paths are malloc'd. */
+int command_data_file(const struct worker *worker, const struct command_fit *fit, char **path, struct orch_err *err);
+int command_features_file(const struct command_fit *fit, const char *folder, char **path, struct orch_err *err);
+
+/* command_process.c: runs argv in folder until it ends; nothing it started survives it. stdout's last line and the tails of both streams. */
+struct command_output {
+	struct text_buf out, err; /* last COMMAND_TAIL bytes of each */
+	int status;               /* exit status, or 128 + signal */
+	int signal;
+};
+#define COMMAND_TAIL (64u << 10)
+#define COMMAND_OUTPUT_MAX (64u << 20)
+int command_process(char *const *argv, const char *folder, struct command_output *output, struct orch_err *err);
+
+/* command_result.c: what the program answered. prediction: malloc'd test_count x outputs or classes, or NULL with *score. */
+int command_result(const struct worker *worker, const struct command_fit *fit, const char *folder, const char *line, double **prediction, double *score, struct orch_err *err);
+
+#endif
