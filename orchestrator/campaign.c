@@ -25,6 +25,17 @@ int campaign_event(struct campaign *campaign, const char *event, json_t *take_fi
 	return code;
 }
 
+void campaign_say_kept(struct campaign *campaign)
+{
+	while (campaign->kept_said < campaign->kept.length) {
+		const char *line = campaign->kept.data + campaign->kept_said;
+		size_t length = strcspn(line, "\n");
+
+		display_line(campaign->display, "%.*s", (int)length, line);
+		campaign->kept_said += length + (line[length] == '\n');
+	}
+}
+
 char *campaign_round_path(const struct campaign *campaign, unsigned round)
 {
 	char name[32];
@@ -384,6 +395,51 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 	return code;
 }
 
+/* The study from what the cache has, else from the source once more; without either the campaign can be mended but for its summary. */
+static void try_study(struct campaign *campaign)
+{
+	const json_t *data = json_object_get(campaign->info, "data");
+	struct prepared prepared = {0};
+
+	if (!study_open(campaign->spec, json_get_text(data, "frame", ""), json_get_text(data, "folds", ""), &campaign->study, NULL))
+		return;
+	if (!prepare_data(campaign->spec, probe_program(), &prepared, NULL) && !strcmp(prepared.frame_hash, json_get_text(data, "frame_hash", "")) &&
+	        study_open(campaign->spec, prepared.frame, prepared.folds, &campaign->study, NULL))
+		campaign->study = NULL;
+	prepared_release(&prepared);
+}
+
+int campaign_open_stored(const char *path, struct campaign **out, struct orch_err *err)
+{
+	struct campaign *campaign = mem_must(1, sizeof *campaign);
+	json_t *resolved = NULL;
+	int code = campaign_dir_open(path, true, &campaign->dir, err);
+
+	if (!code)
+		code = read_own(campaign, "campaign.json", &campaign->info, err);
+	if (!code)
+		code = read_own(campaign, "spec.json", &resolved, err);
+	if (!code) {
+		char *spec_path = spec_file_of(campaign), *base = file_folder(spec_path);
+
+		code = spec_from_resolved(resolved, spec_path, base, &campaign->spec, err);
+		free(spec_path);
+		free(base);
+	}
+	json_decref(resolved);
+	if (!code)
+		code = recover_ledger(campaign, err);
+	if (!code)
+		code = open_logs(campaign, err);
+	if (code) {
+		campaign_close(campaign);
+		return code;
+	}
+	try_study(campaign);
+	*out = campaign;
+	return 0;
+}
+
 void campaign_close(struct campaign *campaign)
 {
 	if (!campaign)
@@ -403,7 +459,7 @@ void campaign_close(struct campaign *campaign)
 
 /* ---- running ---- */
 
-static int write_summary(struct campaign *campaign, unsigned rounds, bool done, struct orch_err *err)
+int campaign_write_summary(struct campaign *campaign, unsigned rounds, bool done, struct orch_err *err)
 {
 	json_t *summary = NULL;
 	char *path = campaign_dir_path(campaign->dir, "summary.json"), *text = NULL;
@@ -432,7 +488,7 @@ static int run_rounds(struct campaign *campaign, struct orch_err *err)
 			code = campaign_next_features(campaign, round, &following, err);
 		if (!code) {
 			campaign->rounds_done = round + 1;
-			code = write_summary(campaign, round + 1, following == NULL, err);
+			code = campaign_write_summary(campaign, round + 1, following == NULL, err);
 		}
 		json_decref(features);
 		features = code ? NULL : following;
@@ -454,10 +510,14 @@ static void mark_suspect(struct campaign *campaign)
 
 int campaign_run(struct campaign *campaign, struct orch_err *err)
 {
-	int code = run_rounds(campaign, err);
-	const char *state = code == 0 ? "done" : code == ORCH_ESTOPPED ? "interrupted" : "failed";
 	json_t *fields = json_object();
+	const char *state;
+	int code;
 
+	campaign_say_kept(campaign);
+	code = run_rounds(campaign, err);
+	campaign_say_kept(campaign);
+	state = code == 0 ? "done" : code == ORCH_ESTOPPED ? "interrupted" : "failed";
 	if (code == ORCH_EIO)
 		mark_suspect(campaign);
 	if (code && err)

@@ -37,6 +37,7 @@ struct campaign {
 	struct plan plan;
 	struct display *display; /* borrowed */
 	struct text_buf kept;    /* what resume kept, does again and why: lines for people */
+	size_t kept_said;        /* bytes of it that campaign_say_kept has shown */
 	double started_wall, started;
 	/* progress of the whole run, for status */
 	int64_t trials_done, trials_failed, fits_done, fits_failed;
@@ -58,9 +59,14 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 /* 0: done; ORCH_ESTOPPED: resumable; else failed. State and summary are written in any case. */
 int campaign_run(struct campaign *campaign, struct orch_err *err);
 void campaign_close(struct campaign *campaign);
+/* For mending what is derived (verify --rebuild): lock, spec, ledger, logs, and the study where its data can still be had (else NULL). Nothing
+ * is compared with the spec file or the data, nothing can be run. */
+int campaign_open_stored(const char *path, struct campaign **out, struct orch_err *err);
 
 /* --- parts, shared by campaign*.c --- */
 int campaign_event(struct campaign *campaign, const char *event, json_t *take_fields, struct orch_err *err);
+void campaign_say_kept(struct campaign *campaign); /* shows new lines of kept */
+int campaign_write_summary(struct campaign *campaign, unsigned rounds, bool done, struct orch_err *err);
 char *campaign_round_path(const struct campaign *campaign, unsigned round); /* rounds/round_NNN, malloc'd */
 /* Adds to the totals what the ledger holds of a stage whose fits are not looked at one by one any more. */
 int campaign_count_stage(struct campaign *campaign, unsigned round, unsigned stage, struct orch_err *err);

@@ -4,8 +4,10 @@
 #ifndef ORCHESTRATOR_COMMAND_H
 #define ORCHESTRATOR_COMMAND_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
+#include "orchestrator/spec.h"
 #include "storage/base/err.h"
 
 struct command_option {
@@ -39,6 +41,18 @@ void command_print_help(const struct command *command); /* on stdout */
 
 /* Prints "orch NAME: TEXT" on stderr and returns the exit status for code. */
 int command_failed(const char *name, int code, const struct orch_err *err);
+/* The program as the user calls it ("build/orch"), so that a line it prints can be pasted. */
+void command_called_as(const char *program);
+const char *command_program(void);
+/* "next: LINE" on stderr, unless --quiet or --json asks for less. A path in it: command_quote (malloc'd, quoted where a shell wants it). */
+void command_next(const struct arguments *arguments, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *command_quote(const char *path);
+/* A message on stderr, unless --quiet or --json asks for less. */
+void command_say(const struct arguments *arguments, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool command_color(int fd); /* a terminal, and NO_COLOR is not set */
+void command_print_json(const json_t *value); /* pretty, on stdout */
+/* The campaign file, checked; its errors are printed. True: go on; false: return *status. */
+bool command_load_spec(const char *name, const char *path, struct spec **out, int *status);
 /* For the usual beginning: parse, --help, errors. True: go on; false: return *status. */
 bool command_begin(const char *name, int argc, char **argv, struct arguments *out, int *status);
 /* The campaign a command is about: DIR given, or the only one here. malloc'd. */
@@ -55,6 +69,7 @@ int cmd_verify(int argc, char **argv);
 int cmd_bundle(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
+int cmd_completions(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
 
 #endif

@@ -291,6 +291,14 @@ int fit_plan_next(struct fit_plan *plan, struct task *task, struct orch_err *err
 	return 0;
 }
 
+int fit_plan_task(const struct fit_plan *plan, uint64_t number, struct task *task, struct orch_err *err)
+{
+	static struct block block;
+
+	block_of(plan, number, &block);
+	return fill_task(plan, number, &block, task, err);
+}
+
 void fit_plan_address(const struct fit_plan *plan, const struct task *task, size_t variant, int fold, struct fit_address *out)
 {
 	json_t *object = json_array_get(json_object_get(task->line, "variants"), variant);

@@ -45,6 +45,8 @@ void fit_plan_mark(struct fit_plan *plan, uint64_t number);
 bool fit_plan_marked(const struct fit_plan *plan, uint64_t number);
 /* The next task with a fit that is neither done nor handed out in this run: 1 and *task; 0: no more. */
 int fit_plan_next(struct fit_plan *plan, struct task *task, struct orch_err *err);
+/* Task `number` (below fit_plan_tasks), whatever is done or handed out; it is not handed out by this. 1 and *task. */
+int fit_plan_task(const struct fit_plan *plan, uint64_t number, struct task *task, struct orch_err *err);
 /* Address of the result (variant, fold) of a task of this plan. */
 void fit_plan_address(const struct fit_plan *plan, const struct task *task, size_t variant, int fold, struct fit_address *out);
 /* The key under which the ledger knows a fit: a hash of its address, data, split, features, parameters and engine version. */

@@ -8,6 +8,7 @@
 
 #include "orchestrator/fit_plan.h"
 #include "orchestrator/search.h"
+#include "storage/base/json.h"
 #include "storage/base/process.h"
 
 #define ORCHESTRATOR_BYTES (48ull << 20) /* of the conductor itself */
@@ -263,7 +264,9 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 	text_addf(out, "workers        %u x %u thread%s: %s\n", plan->workers, plan->threads, plan->threads == 1 ? "" : "s", plan->workers_reason);
 	text_addf(out, "memory         %s (%s a worker), limit %s\n", text_bytes(plan->memory_total, a), text_bytes(plan->memory_worker, b), text_bytes(plan->memory_limit, c));
 	text_addf(out, "disk           at most %s\n", text_bytes(plan->disk, a));
-	if (isfinite(plan->seconds_low))
+	if (isfinite(plan->seconds_low) && !isfinite(plan->seconds_high))
+		text_addf(out, "time           more than %s: the first fits, tried just now, did not end in time\n", text_seconds(plan->seconds_low, a));
+	else if (isfinite(plan->seconds_low))
 		text_addf(out, "time           %s to %s, from fits measured just now\n", text_seconds(plan->seconds_low, a), text_seconds(plan->seconds_high, b));
 	else
 		text_add(out, "time           not known before the first fits\n");
@@ -294,6 +297,7 @@ json_t *plan_json(const struct plan *plan, const struct spec *spec, const struct
 	json_object_set_new(object, "memory", json_pack("{s:o, s:o, s:o}", "total", json_count(plan->memory_total), "worker", json_count(plan->memory_worker),
 	        "limit", json_count(plan->memory_limit)));
 	json_object_set_new(object, "disk", json_count(plan->disk));
-	json_object_set_new(object, "seconds", isfinite(plan->seconds_low) ? json_pack("{s:f, s:f}", "low", plan->seconds_low, "high", plan->seconds_high) : json_null());
+	json_object_set_new(object, "seconds", isfinite(plan->seconds_low) ? json_pack("{s:f, s:o}", "low", plan->seconds_low, "high",
+	        json_number_or_null(plan->seconds_high)) : json_null());
 	return object;
 }

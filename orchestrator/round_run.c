@@ -576,6 +576,7 @@ static int tick(void *context, struct orch_err *err)
 
 	if (since > 0 && process_clock() - since >= FLUSH_SECONDS)
 		code = ledger_flush(run->campaign->ledger, err);
+	campaign_say_kept(run->campaign);
 	show_eta(run);
 	display_tick(run->campaign->display, run->campaign);
 	return code;

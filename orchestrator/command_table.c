@@ -1,0 +1,74 @@
+#include "orchestrator/command.h"
+
+#include <stddef.h>
+
+#define QUIET {"--quiet,-q", NULL, "say only what went wrong"}
+#define JSON {"--json", NULL, "for programs: one JSON object with a version"}
+#define END {NULL, NULL, NULL}
+#define ONLY_CAMPAIGN "DIR is the campaign's folder; without it the only campaign in or below the current folder."
+
+static const struct command_option start_options[] = {
+	{"--dir", "DIR", "the campaign's folder (default: its name, beside the file)"},
+	{"--detach", NULL, "run in the background, output to DIR/orch.log; returns when the campaign is under way"},
+	{"--allow-large", NULL, "start above the limits of the file (`orch plan` shows them)"},
+	QUIET, END};
+static const struct command_option resume_options[] = {
+	{"--allow-drift", NULL, "go on although data, campaign file or orch's build changed; recorded in progress.jsonl"},
+	{"--redo-damaged", NULL, "set damaged rounds aside and do them again"},
+	{"--detach", NULL, "run in the background, output to DIR/orch.log"},
+	QUIET, END};
+static const struct command_option status_options[] = {
+	JSON, {"--watch,-w", NULL, "keep it on the screen until the campaign ends"}, END};
+static const struct command_option stop_options[] = {
+	{"--now", NULL, "do not wait for running fits: they are done again on resume"},
+	{"--timeout", "TIME", "give up waiting after that long (\"90s\", \"5m\"); the request stands"},
+	QUIET, END};
+static const struct command_option plan_options[] = {JSON, END};
+static const struct command_option show_options[] = {JSON, END};
+static const struct command_option init_options[] = {
+	{"--demo", NULL, "with data: 600 flats and their rents, made up but always the same"},
+	{"--source", "FILE", "the data the campaign is about"},
+	{"--target", "COL", "the column to predict"},
+	QUIET, END};
+static const struct command_option verify_options[] = {
+	{"--rebuild", NULL, "make again what is derived: progress.jsonl, bundles, provenance, summary.json"},
+	JSON, QUIET, END};
+static const struct command_option bundle_options[] = {
+	{"--list", "N", "what the bundle of round N (or a bundle file) holds"},
+	{"--verify", "FILE", "a bundle (or round number) against the manifest inside"},
+	{"--unpack", "FILE", "a bundle (or round number) into FOLDER, which must not exist; checked first"},
+	{"--write", NULL, "write the bundles that are missing or damaged"},
+	QUIET, END};
+static const struct command_option doctor_options[] = {JSON, {"--check", "NAME", "one self check, in this process"}, END};
+static const struct command_option schema_options[] = {{"--keys", NULL, "all keys with type, default and one line each"}, END};
+
+const struct command command_table[] = {
+	{"init", "[DIR]", "write a commented campaign file to begin with",
+	        "Writes DIR/campaign.yaml and, for editors, DIR/campaign.schema.json. What is there is never overwritten.\n\n"
+	        "  orch init --demo\n  orch init --source flats.csv --target rent", init_options, cmd_init, false},
+	{"plan", "FILE", "count what a campaign would do, and for how long, before anything starts",
+	        "Reads the data (into the cache), counts configurations, fits, memory and disk, and measures the first and the last\n"
+	        "task of the search for at most 20 seconds. Exit status 3 when it is above the limits.", plan_options, cmd_plan, false},
+	{"start", "FILE", "run the campaign of a file",
+	        "Ctrl-C lets running fits end and prints how to go on; a second one stops at once. Both exit with 75.", start_options, cmd_start, false},
+	{"resume", "[DIR]", "go on with a campaign that was interrupted",
+	        ONLY_CAMPAIGN "\nWhat is there is verified first; it says what is kept, what is done again and why.", resume_options, cmd_resume, false},
+	{"status", "[DIR]", "what a campaign is doing; read only, from any shell", ONLY_CAMPAIGN, status_options, cmd_status, false},
+	{"stop", "[DIR]", "ask a running campaign to stop, and wait until it has", ONLY_CAMPAIGN, stop_options, cmd_stop, false},
+	{"show", "[DIR]", "what came out: rounds, chosen round, configuration, failures, slowest tasks", ONLY_CAMPAIGN, show_options, cmd_show, false},
+	{"verify", "[DIR]", "check everything that is stored",
+	        ONLY_CAMPAIGN "\nRounds against their manifests, bundles, ledger, progress.jsonl, provenance, cached data. Exit status 5 when something\n"
+	                      "is damaged.", verify_options, cmd_verify, false},
+	{"bundle", "[DIR] [FOLDER]", "list, check, unpack or write the archives of rounds",
+	        "  orch bundle --list 0               what round 0 of the only campaign here holds\n"
+	        "  orch bundle --verify FILE          a .tar.zst from anywhere\n"
+	        "  orch bundle --unpack FILE FOLDER\n"
+	        "  orch bundle DIR --write", bundle_options, cmd_bundle, false},
+	{"doctor", "", "what to paste into a report: versions, machine, self checks; secrets masked", NULL, doctor_options, cmd_doctor, false},
+	{"schema", "", "the JSON Schema of campaign files, for editors", NULL, schema_options, cmd_schema, false},
+	{"completions", "SHELL", "completions for bash, zsh or fish",
+	        "  source <(orch completions bash)\n  orch completions zsh >\"${fpath[1]}/_orch\"\n  orch completions fish >~/.config/fish/completions/orch.fish",
+	        NULL, cmd_completions, false},
+	{"worker", "", "executes tasks: JSON lines on stdin and stdout (started by orch itself)", NULL, NULL, cmd_worker, true},
+	{NULL, NULL, NULL, NULL, NULL, NULL, false},
+};

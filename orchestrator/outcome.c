@@ -1,0 +1,168 @@
+#include "orchestrator/outcome.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/lofo/lofo_stats.h"
+#include "orchestrator/status.h"
+#include "storage/base/file.h"
+#include "storage/base/json.h"
+#include "storage/base/mem.h"
+
+/* A JSON file of the campaign, or null: a damaged one is for `orch verify` to tell. */
+static json_t *read_in(const char *campaign, const char *name)
+{
+	char *path = file_join(campaign, name);
+	json_t *value = NULL;
+
+	if (json_read_file(path, &value, NULL))
+		value = json_null();
+	free(path);
+	return value;
+}
+
+static json_t *read_round(const char *campaign, unsigned round, const char *name)
+{
+	char *inside = text_format("rounds/round_%03u/%s", round, name);
+	json_t *value = read_in(campaign, inside);
+
+	free(inside);
+	return value;
+}
+
+static json_t *metric_of(const json_t *holdout, const char *metric)
+{
+	json_t *value = json_object_get(holdout, metric);
+
+	return value ? json_incref(value) : json_null();
+}
+
+static json_t *round_of(const char *campaign, const json_t *row, const char *metric)
+{
+	unsigned round = (unsigned)json_get_int(row, "round", 0);
+	json_t *comparison = read_round(campaign, round, "06_comparison/comparison.json"), *dropped = json_object_get(comparison, "dropped"), *out;
+
+	out = json_pack("{s:i, s:O?, s:O?, s:O?, s:o, s:o, s:s, s:O?}", "round", (int)round, "features", json_object_get(row, "features"), "score", json_object_get(row, "score"), "se",
+	        json_object_get(row, "se"), "holdout", metric_of(json_object_get(row, "holdout"), metric), "dropped", dropped ? json_incref(dropped) : json_array(), "reason",
+	        json_get_text(comparison, "reason", ""), "stop", json_object_get(comparison, "stop"));
+	json_decref(comparison);
+	return out;
+}
+
+/* ---- the chosen round against round 0 ---- */
+
+static json_t *fold_scores(const char *campaign, unsigned round, const char *metric)
+{
+	json_t *metrics = read_round(campaign, round, "03_baseline/metrics.json");
+	json_t *folds = json_incref(json_object_get(json_object_get(json_object_get(metrics, "cv"), metric), "folds"));
+
+	json_decref(metrics);
+	return folds;
+}
+
+static void take_numbers(const json_t *list, size_t count, double *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = json_is_number(json_array_get(list, i)) ? json_number_value(json_array_get(list, i)) : NAN;
+}
+
+static json_t *gain_of(const char *campaign, unsigned round, const char *metric_name, const json_t *rounds)
+{
+	const struct metric *metric = metric_find(metric_name);
+	json_t *now = fold_scores(campaign, round, metric_name), *then = fold_scores(campaign, 0, metric_name), *spec = read_in(campaign, "spec.json"), *out = NULL;
+	size_t count = json_array_size(now);
+	double k = json_get_real(json_object_get(json_object_get(spec, "split"), "folds"), "k", (double)count);
+	double base = json_get_real(json_array_get(rounds, 0), "score", NAN);
+
+	if (metric && round && count && count == json_array_size(then)) {
+		double *with = mem_must(count, sizeof *with), *without = mem_must(count, sizeof *without);
+		struct lofo_request request = {.metric = metric, .folds = count, .with = with, .units = 1, .without = without, .test_train = k > 1 ? 1 / (k - 1) : 1};
+		struct lofo_stat stat;
+
+		take_numbers(now, count, with);
+		take_numbers(then, count, without);
+		if (!lofo_stats(&request, &stat, NULL, NULL))
+			out = json_pack("{s:o, s:o, s:o, s:o}", "mean", json_number_or_null(stat.delta_mean), "ci_low", json_number_or_null(stat.ci_low), "ci_high",
+			        json_number_or_null(stat.ci_high), "relative", json_number_or_null(base != 0 ? stat.delta_mean / fabs(base) : NAN));
+		free(with);
+		free(without);
+	}
+	json_decref(now);
+	json_decref(then);
+	json_decref(spec);
+	return out ? out : json_null();
+}
+
+static json_t *chosen_of(const char *campaign, const json_t *summary, const json_t *rounds)
+{
+	const json_t *chosen = json_object_get(summary, "chosen");
+	const char *metric = json_get_text(summary, "metric", "");
+	unsigned round = (unsigned)json_get_int(chosen, "round", 0);
+	json_t *best, *out;
+
+	if (!json_is_object(chosen))
+		return json_null();
+	best = read_round(campaign, round, "01_hpo/best.json");
+	out = json_pack("{s:i, s:O?, s:O?, s:O?, s:O?, s:O?, s:o, s:s, s:o}", "round", (int)round, "features", json_object_get(chosen, "features"), "params",
+	        json_object_get(chosen, "params"), "searched", json_object_get(best, "searched"), "score", json_object_get(chosen, "score"), "se",
+	        json_object_get(json_array_get(rounds, round), "se"), "holdout", metric_of(json_object_get(chosen, "holdout"), metric), "reason",
+	        json_get_text(chosen, "reason", ""), "gain", gain_of(campaign, round, metric, rounds));
+	json_decref(best);
+	return out;
+}
+
+/* What is gone in the chosen round, and after which round it went. */
+static json_t *dropped_before(const json_t *rounds, unsigned chosen)
+{
+	json_t *list = json_array(), *name;
+	size_t i;
+
+	for (unsigned round = 0; round < chosen; round++)
+		json_array_foreach(json_object_get(json_array_get(rounds, round), "dropped"), i, name)
+			json_array_append_new(list, json_pack("{s:O, s:i}", "feature", name, "round", (int)round));
+	return list;
+}
+
+static json_t *files_of(const char *campaign, unsigned chosen, size_t rounds)
+{
+	char *report = text_format("%s/rounds/round_%03u/report.html", campaign, chosen), *bundles = text_format("%s/bundles", campaign);
+	char *trials = text_format("%s/rounds/round_%03u/01_hpo/trials.parquet", campaign, chosen);
+	json_t *files = !rounds ? json_null() : json_pack("{s:s, s:s, s:s}", "report", report, "bundles", bundles, "trials", trials);
+
+	free(report);
+	free(bundles);
+	free(trials);
+	return files;
+}
+
+int outcome_read(const char *campaign, bool slowest, json_t **out, struct orch_err *err)
+{
+	json_t *status = NULL, *summary, *rounds = json_array(), *chosen, *failures = NULL, *attempts = NULL, *features, *row;
+	unsigned round;
+	size_t i;
+	int code = status_read(campaign, &status, err);
+
+	if (!code)
+		code = outcome_failures(campaign, (unsigned)json_get_int(status, "rounds_done", 0) + 1, &failures, &attempts, err);
+	if (code) {
+		json_decref(status);
+		json_decref(rounds);
+		return code;
+	}
+	summary = json_object_get(status, "summary");
+	json_array_foreach(json_object_get(summary, "rounds"), i, row)
+		json_array_append_new(rounds, round_of(campaign, row, json_get_text(summary, "metric", "")));
+	chosen = chosen_of(campaign, summary, rounds);
+	round = (unsigned)json_get_int(chosen, "round", 0);
+	features = json_array_size(rounds) ? read_round(campaign, 0, "00_dataset/features.json") : json_null();
+	*out = json_pack("{s:i, s:O, s:s, s:O, s:s, s:b, s:O, s:o, s:o, s:o, s:O?, s:o, s:o, s:o, s:o}", "version", OUTCOME_VERSION, "name",
+	        json_object_get(status, "name"), "campaign", campaign, "state", json_object_get(status, "state"), "metric", json_get_text(summary, "metric", "score"), "maximise",
+	        json_get_bool(summary, "maximise", 0), "rounds", rounds, "chosen", chosen, "all_features", features, "dropped", dropped_before(rounds, round), "totals",
+	        json_object_get(summary, "totals"), "failures", failures, "attempts", attempts, "slowest", slowest ? outcome_slowest(campaign, 5) : json_array(), "files",
+	        files_of(campaign, round, json_array_size(rounds)));
+	json_decref(status);
+	json_decref(rounds);
+	return 0;
+}

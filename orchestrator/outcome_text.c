@@ -1,0 +1,308 @@
+/* What came out, as people read it. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/outcome.h"
+#include "storage/base/json.h"
+
+#define NAMES_WIDTH 60
+
+static const char *number(const json_t *value, char out[TEXT_NUMBER_MAX])
+{
+	if (json_is_number(value))
+		snprintf(out, TEXT_NUMBER_MAX, "%.6g", json_number_value(value));
+	else
+		snprintf(out, TEXT_NUMBER_MAX, "-");
+	return out;
+}
+
+static const char *short_number(const json_t *value, char out[TEXT_NUMBER_MAX])
+{
+	if (json_is_number(value))
+		snprintf(out, TEXT_NUMBER_MAX, "%.3g", json_number_value(value));
+	else
+		snprintf(out, TEXT_NUMBER_MAX, "-");
+	return out;
+}
+
+static const char *plural(json_int_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* "a, b, c and 12 more" */
+static void add_names(struct text_buf *out, const json_t *names, size_t width)
+{
+	size_t start = out->length, count = json_array_size(names);
+
+	for (size_t i = 0; i < count; i++) {
+		char *name = text_printable(json_string_value(json_array_get(names, i)));
+
+		if (i && out->length - start + strlen(name) > width) {
+			text_addf(out, " and %zu more", count - i);
+			free(name);
+			return;
+		}
+		text_addf(out, "%s%s", i ? ", " : "", name);
+		free(name);
+	}
+}
+
+static void add_params(struct text_buf *out, const json_t *params)
+{
+	const char *key;
+	json_t *value;
+	size_t count = 0;
+
+	json_object_foreach((json_t *)params, key, value) {
+		char *text = json_text(value, JSON_STYLE_CANONICAL);
+
+		text_addf(out, "%s%s: %s", count++ ? ", " : "", key, text);
+		free(text);
+	}
+	if (!count)
+		text_add(out, "the engine's defaults");
+}
+
+/* ---- rounds ---- */
+
+static void add_round(struct text_buf *out, const json_t *row, long long chosen)
+{
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX], c[TEXT_NUMBER_MAX];
+	long long round = (long long)json_get_int(row, "round", 0);
+	const json_t *dropped = json_object_get(row, "dropped");
+
+	text_addf(out, "%s %5lld  %8lld  %-12s %-9s %-12s ", round == chosen ? "*" : " ", round, (long long)json_get_int(row, "features", 0),
+	        number(json_object_get(row, "score"), a), short_number(json_object_get(row, "se"), b), number(json_object_get(row, "holdout"), c));
+	if (json_array_size(dropped))
+		add_names(out, dropped, NAMES_WIDTH);
+	else
+		text_addf(out, "- %s", json_get_text(row, "reason", ""));
+	text_add(out, "\n");
+}
+
+static void add_rounds(struct text_buf *out, const json_t *outcome)
+{
+	const json_t *rounds = json_object_get(outcome, "rounds"), *chosen = json_object_get(outcome, "chosen");
+	json_t *row;
+	size_t i;
+
+	if (!json_array_size(rounds)) {
+		text_add(out, "no round is finished yet\n");
+		return;
+	}
+	text_addf(out, "  round  features  %-12s %-9s %-12s dropped after it\n", json_get_text(outcome, "metric", "score"), "se", "holdout");
+	json_array_foreach(rounds, i, row)
+		add_round(out, row, json_is_object(chosen) ? (long long)json_get_int(chosen, "round", -1) : -1);
+	text_addf(out, "  (%s is better; se: standard error over folds; * chosen)\n", json_get_bool(outcome, "maximise", 0) ? "higher" : "lower");
+}
+
+/* ---- the chosen round ---- */
+
+static void add_score(struct text_buf *out, const json_t *outcome)
+{
+	const json_t *chosen = json_object_get(outcome, "chosen"), *gain = json_object_get(chosen, "gain"), *first = json_array_get(json_object_get(outcome, "rounds"), 0);
+	const char *metric = json_get_text(outcome, "metric", "score");
+	double mean = json_get_real(gain, "mean", NAN), relative = json_get_real(gain, "relative", NAN);
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX], c[TEXT_NUMBER_MAX];
+
+	text_addf(out, "  score     %s %s, standard error %s (cross-validated; chosen by it, so a little optimistic)\n", metric, number(json_object_get(chosen, "score"), a),
+	        short_number(json_object_get(chosen, "se"), b));
+	if (isfinite(mean)) {
+		text_addf(out, "  gain      %s %s than round 0 (%s)", short_number(json_object_get(gain, "mean"), a), mean >= 0 ? "better" : "(worse)", number(json_object_get(first, "score"), b));
+		if (isfinite(relative))
+			text_addf(out, ", %+.2g %%", 100 * relative);
+		if (json_is_number(json_object_get(gain, "ci_low")))
+			text_addf(out, "; 95 %% interval %s to %s", short_number(json_object_get(gain, "ci_low"), b), short_number(json_object_get(gain, "ci_high"), c));
+		text_add(out, "\n");
+	}
+	if (json_is_number(json_object_get(chosen, "holdout")))
+		text_addf(out, "  holdout   %s %s (rows that nothing has seen; round 0: %s)\n", metric, number(json_object_get(chosen, "holdout"), a),
+		        number(json_object_get(first, "holdout"), b));
+}
+
+static void add_dropped(struct text_buf *out, const json_t *outcome)
+{
+	json_t *names = json_array(), *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(outcome, "dropped"), i, entry)
+		json_array_append(names, json_object_get(entry, "feature"));
+	text_add(out, "  dropped   ");
+	if (json_array_size(names))
+		add_names(out, names, 100);
+	else
+		text_add(out, "nothing");
+	text_add(out, "\n");
+	json_decref(names);
+}
+
+static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_features)
+{
+	const json_t *chosen = json_object_get(outcome, "chosen"), *searched = json_object_get(chosen, "searched");
+
+	if (!json_is_object(chosen))
+		return;
+	text_addf(out, "  chosen    round %lld: %zu of %zu features (%s)\n", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
+	        json_array_size(json_object_get(outcome, "all_features")), json_get_text(chosen, "reason", ""));
+	add_score(out, outcome);
+	text_add(out, "  with      ");
+	add_params(out, json_object_size(searched) ? searched : json_object_get(chosen, "params"));
+	text_add(out, "\n");
+	add_dropped(out, outcome);
+	if (with_features) {
+		text_add(out, "  features  ");
+		add_names(out, json_object_get(chosen, "features"), 400);
+		text_add(out, "\n");
+	}
+}
+
+/* ---- failures ---- */
+
+static void add_causes(struct text_buf *out, const json_t *attempts)
+{
+	const char *cause;
+	json_t *count;
+	size_t listed = 0;
+
+	json_object_foreach((json_t *)attempts, cause, count)
+		text_addf(out, "%s%s %lld", listed++ ? ", " : "", cause, (long long)json_integer_value(count));
+}
+
+static json_int_t count_of(const json_t *failures)
+{
+	json_int_t total = 0;
+	json_t *group;
+	size_t i;
+
+	json_array_foreach(failures, i, group)
+		total += json_get_int(group, "count", 0);
+	return total;
+}
+
+static void add_where(struct text_buf *out, const json_t *group)
+{
+	const char *left_out = json_get_text(group, "left_out", "");
+	long long fold = (long long)json_get_int(group, "fold", 0);
+
+	text_addf(out, "round %lld %s trial %lld", (long long)json_get_int(group, "round", 0), json_get_text(group, "stage", ""), (long long)json_get_int(group, "trial", 0));
+	if (fold < 0)
+		text_add(out, " holdout");
+	else
+		text_addf(out, " fold %lld", fold);
+	if (*left_out)
+		text_addf(out, " without %s", left_out);
+}
+
+static void add_failures(struct text_buf *out, const json_t *outcome, bool with_output)
+{
+	const json_t *failures = json_object_get(outcome, "failures"), *attempts = json_object_get(outcome, "attempts");
+	json_t *group, *line;
+	size_t i, j;
+
+	if (!json_array_size(failures) && !json_object_size(attempts))
+		return;
+	if (json_array_size(failures))
+		text_addf(out, "  failures  %lld fit%s failed for good\n", (long long)count_of(failures), plural(count_of(failures)));
+	else
+		text_add(out, "  failures  none in the end\n");
+	json_array_foreach(failures, i, group) {
+		text_addf(out, "            %lldx %s: %s\n", (long long)json_get_int(group, "count", 0), json_get_text(group, "cause", ""), json_get_text(group, "text", ""));
+		if (!with_output)
+			continue;
+		text_add(out, "            first in ");
+		add_where(out, group);
+		text_add(out, "\n");
+		json_array_foreach(json_object_get(group, "output"), j, line)
+			text_addf(out, "              | %s\n", json_string_value(line));
+	}
+	if (json_object_size(attempts)) {
+		text_add(out, "            attempts that failed, repeated ones included: ");
+		add_causes(out, attempts);
+		text_add(out, "\n");
+	}
+}
+
+static void add_slowest(struct text_buf *out, const json_t *outcome)
+{
+	json_t *task;
+	size_t i;
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX];
+
+	json_array_foreach(json_object_get(outcome, "slowest"), i, task) {
+		json_int_t fits = json_get_int(task, "fits", 0);
+
+		text_addf(out, "  %-9s %s for %lld fit%s, %s: round %lld %s from trial %lld\n", i ? "" : "slowest", text_seconds(json_get_real(task, "seconds", 0), a), (long long)fits, plural(fits),
+		        text_bytes((uint64_t)json_get_int(task, "peak_rss", 0), b), (long long)json_get_int(task, "round", 0), json_get_text(task, "stage", ""),
+		        (long long)json_get_int(task, "trial", 0));
+	}
+}
+
+/* ---- where things are ---- */
+
+/* A Python string literal. */
+static void add_python(struct text_buf *out, const char *text)
+{
+	text_add(out, "'");
+	for (; *text; text++) {
+		if (*text == '\'' || *text == '\\')
+			text_add(out, "\\");
+		text_add_bytes(out, text, 1);
+	}
+	text_add(out, "'");
+}
+
+static void add_files(struct text_buf *out, const json_t *outcome)
+{
+	const json_t *files = json_object_get(outcome, "files");
+
+	if (!json_is_object(files))
+		return;
+	text_addf(out, "  report    %s\n", json_get_text(files, "report", ""));
+	text_addf(out, "  bundles   %s/\n", json_get_text(files, "bundles", ""));
+	text_add(out, "  notebook  pd.read_parquet(");
+	add_python(out, json_get_text(files, "trials", ""));
+	text_add(out, ")\n");
+}
+
+static void add_totals(struct text_buf *out, const json_t *outcome)
+{
+	const json_t *totals = json_object_get(outcome, "totals");
+	json_int_t rounds = json_get_int(totals, "rounds", 0), failed = json_get_int(totals, "trials_failed", 0);
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX];
+
+	if (!json_is_object(totals))
+		return;
+	text_addf(out, ": %lld round%s, %s trials%s", (long long)rounds, plural(rounds), text_count(json_get_int(totals, "trials", 0), a), failed ? "" : "");
+	if (failed)
+		text_addf(out, " (%s failed)", text_count(failed, b));
+	text_addf(out, ", %s fits", text_count(json_get_int(totals, "fits", 0), a));
+}
+
+void outcome_text(const json_t *outcome, struct text_buf *out)
+{
+	text_addf(out, "%s: %s", json_get_text(outcome, "name", "?"), json_get_text(outcome, "state", "?"));
+	add_totals(out, outcome);
+	text_add(out, "\n\n");
+	add_rounds(out, outcome);
+	text_add(out, "\n");
+	add_chosen(out, outcome, true);
+	add_failures(out, outcome, true);
+	add_slowest(out, outcome);
+	add_files(out, outcome);
+}
+
+void outcome_morning(const json_t *outcome, double seconds, struct text_buf *out)
+{
+	char a[TEXT_NUMBER_MAX];
+
+	text_addf(out, "%s is done", json_get_text(outcome, "name", "?"));
+	add_totals(out, outcome);
+	if (isfinite(seconds))
+		text_addf(out, "; this run took %s", text_seconds(seconds, a));
+	text_add(out, "\n");
+	add_chosen(out, outcome, false);
+	add_failures(out, outcome, false);
+	add_files(out, outcome);
+}
