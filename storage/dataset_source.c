@@ -196,6 +196,36 @@ static int shorten(int code, const char *what, struct orch_err *why, struct orch
 	return code;
 }
 
+/* Where rows differ in their number of fields DuckDB finds no delimiter and takes whole lines as one column: read again with the delimiter that
+ * the header shows, which fails with the line at fault. */
+static int refuse_uneven_rows(struct preparation *preparation, const char *path, struct orch_err *err)
+{
+	struct text_buf sql = {0};
+	char *header = NULL, delimiter;
+	int64_t columns = 0;
+	size_t fields = 1;
+	int code = duck_one_int(preparation->duck, "SELECT count(*) FROM (DESCRIBE src)", &columns, err);
+
+	if (code || columns != 2)
+		return code;
+	code = duck_one_text(preparation->duck, "SELECT column_name FROM (DESCRIBE src) WHERE column_name <> '__row'", &header, err);
+	if (code || !strpbrk(header, ",;\t|")) {
+		free(header);
+		return code;
+	}
+	delimiter = *strpbrk(header, ",;\t|");
+	text_add(&sql, "SELECT count(*) FROM read_csv(");
+	duck_add_text(&sql, path);
+	text_addf(&sql, ", auto_detect=false, header=true, delim='%c', quote='\"', escape='\"', columns={'c0': 'VARCHAR'", delimiter);
+	for (const char *at = header; (at = strchr(at, delimiter)); at++)
+		text_addf(&sql, ", 'c%zu': 'VARCHAR'", fields++);
+	text_add(&sql, "})");
+	code = duck_one_int(preparation->duck, sql.data, &columns, err);
+	text_buf_release(&sql);
+	free(header);
+	return code;
+}
+
 static int load_files(struct preparation *preparation, struct orch_err *err)
 {
 	struct text_buf sql = {0};
@@ -212,6 +242,8 @@ static int load_files(struct preparation *preparation, struct orch_err *err)
 	add_reader(&sql, paths, count);
 	if (!code && !preparation->problem_count)
 		code = duck_run(preparation->duck, sql.data, &why);
+	if (!code && !preparation->problem_count && is_csv(paths[0]))
+		code = refuse_uneven_rows(preparation, paths[0], &why);
 	if (code)
 		code = shorten(code, paths[0], &why, err);
 	text_buf_release(&sql);

@@ -21,8 +21,8 @@ rfe: {drop: 4, min_features: 2, max_rounds: 3}
 resources: {workers: 2, retries: 3}
 YAML
 
-fits_of() { sqlite3 -readonly "$1/ledger.db" "SELECT hex(key), score FROM fit ORDER BY 1" 2>/dev/null; }
-twice_of() { sqlite3 -readonly "$1/ledger.db" "SELECT count(*) FROM (SELECT key FROM attempt WHERE cause = 'ok' GROUP BY key, round, stage HAVING count(*) > 1)" 2>/dev/null; }
+fits_of() { sqlite3 -readonly "$1/ledger.db" "SELECT hex(key), score FROM fits ORDER BY 1" 2>/dev/null; }
+twice_of() { sqlite3 -readonly "$1/ledger.db" "SELECT count(*) FROM (SELECT key FROM attempts WHERE cause = 'ok' GROUP BY key, round, stage HAVING count(*) > 1)" 2>/dev/null; }
 
 # All checks on a campaign that says it is done; prints what does not hold.
 violations() { # dir, fits before

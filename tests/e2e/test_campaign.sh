@@ -44,5 +44,5 @@ expect drift__spec 2 'split.folds.k' "$ORCH" resume small
 expect drift__spec_allowed 0 '' "$ORCH" resume --allow-drift small
 
 # two at once
-expect busy__second_is_refused 4 'pid' flock small/lock "$ORCH" resume --allow-drift small
+expect busy__second_is_refused 4 'held by another' flock small/lock "$ORCH" resume --allow-drift small
 finish

@@ -25,7 +25,19 @@ spec fails '"sh -c \"echo broken pipe dream >&2; exit 3\" {p}"' '[1, 2]'
 expect command__failure_exit_1 1 'no trial' "$ORCH" start -q fails.yaml
 expect command__failure_is_told 0 'exit status 3' "$ORCH" show fails
 expect command__last_words_are_kept 0 'broken pipe dream' "$ORCH" show fails
-spec hostile '"sh ./hostile.sh {p}"' "['; touch hacked', \"it's \\\\\"quoted\\\\\"\", '\$(touch hacked)', '{fold}']"
+cat >hostile.yaml <<'YAML'
+name: hostile
+data: {source: points.csv, target: y}
+split: {folds: {k: 3}}
+metric: rmse
+model: {engine: command, run: "sh ./hostile.sh {p}"}
+hpo:
+  sampler: grid
+  space:
+    p: ["; touch hacked", "it's \"quoted\"", "$(touch hacked)", "`touch hacked`", "{fold}", "a\nb"]
+lofo: {enabled: false}
+rfe: {enabled: false}
+YAML
 printf 'echo "{\\"score\\": $#}"\n' >hostile.sh
 expect command__hostile_parameters 0 '' "$ORCH" start -q hostile.yaml
 [ -z "$(find . -name hacked)" ] && ok command__nothing_is_executed || not_ok command__nothing_is_executed "a parameter was run"
@@ -37,7 +49,11 @@ spec hangs '"sh -c \"sleep 77 & sleep 77\" {p}"' '[1]'
 expect command__hang_is_ended 1 'no trial' "$ORCH" start -q hangs.yaml
 sleep 0.3
 [ -z "$(pgrep -f '^sleep 77$')" ] && ok command__nothing_survives || not_ok command__nothing_survives "$(pgrep -af 'sleep 77')"
-spec orphan '"sh -c \"(sleep 78 &) ; echo {\\\\\"score\\\\\": 1}\" {p}"' '[1]'
+cat >orphan.sh <<'SH'
+(sleep 78 &)
+echo '{"score": 1}'
+SH
+spec orphan '"sh ./orphan.sh {p}"' '[1]'
 expect command__orphans 0 '' "$ORCH" start -q orphan.yaml
 [ -z "$(pgrep -f '^sleep 78$')" ] && ok command__orphans_are_ended || not_ok command__orphans_are_ended "$(pgrep -af 'sleep 78')"
 expect command__unknown_placeholder 2 'nonesuch' bash -c "sed 's/{p}/{nonesuch}/' predicts.yaml >u.yaml; '$ORCH' start -q u.yaml --dir u"

@@ -54,7 +54,7 @@ refused unknown_engine 2 'engine' "data: {source: good.csv, target: y}\nmodel: {
 refused unknown_parameter 2 'alpha' "data: {source: good.csv, target: y}\nmodel: {engine: ridge, alhpa: 1}\n"
 refused bad_parameter 2 'alpha' "data: {source: good.csv, target: y}\nmodel: {engine: ridge, alpha: -1}\n"
 refused unknown_metric 2 'did you mean.*rmse' "${base}metric: rsme\n"
-refused wrong_metric 2 'auc' "${base}metric: auc\n"
+refused wrong_metric 2 'auc' "data: {source: good.csv, target: y, task: regression}\nmodel: {engine: ridge}\nmetric: auc\n"
 refused grid_range 2 'grid' "${base}hpo: {sampler: grid, space: {alpha: {float: [0, 1]}}}\n"
 refused grid_trials 2 'trials' "${base}hpo: {sampler: grid, trials: 5, space: {alpha: [1, 2]}}\n"
 refused not_available 2 'not available yet' "${base}hpo: {sampler: tpe, trials: 5, space: {alpha: {float: [0, 1]}}}\n"

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # What a bad trial costs: one attempt, a cause in the records, and not the campaign.
 source "$(dirname "$0")/lib.sh"
-spec() { # name, space for behave, further resources
+spec() { # name, space for behave, further parameters
 	cat >"$1.yaml" <<YAML
 name: $1
 data: {source: $DATA/diabetes.csv, target: y}
 split: {folds: {k: 2}}
 metric: rmse
-model: {engine: fake, seconds: 30, megabytes: 400}
+model: {engine: fake, seconds: 30$3}
 hpo: {sampler: grid, space: {behave: $2, x: [0.2, 0.4]}}
 lofo: {enabled: false}
-resources: {workers: 2, retries: 1, fit_timeout: 2s, memory: 700MiB$3}
+resources: {workers: 2, retries: 1, fit_timeout: 2s, memory: 700MiB}
 YAML
 }
-failed_as() { sqlite3 -readonly "$1/ledger.db" "SELECT count(*) FROM attempt WHERE cause = '$2'"; }
+failed_as() { sqlite3 -readonly "$1/ledger.db" "SELECT count(*) FROM attempts WHERE cause = '$2'"; }
 for case in 'crash signal' 'abort signal' 'hang timeout' 'hog memory' 'fail error' 'nan error' 'garbage ok'; do
 	set -- $case
 	spec "$1" "[ok, $1]" ""
@@ -27,8 +27,10 @@ done
 spec flaky "[flaky]" ""
 expect flaky__second_attempt_counts 0 '' "$ORCH" start -q flaky.yaml
 same flaky__no_trial_failed "$(grep -c ',failed$' flaky/rounds/round_000/01_hpo/trials.csv)" 0
-spec leak "[leak]" ""
-expect leak__worker_is_replaced 0 '' "$ORCH" start -q leak.yaml
+spec leak "[leak]" ", megabytes: 150"
+expect leak__worker_is_replaced 0 '' "$ORCH" start -q --allow-large leak.yaml
+same leak__no_trial_failed "$(grep -c ',failed$' leak/rounds/round_000/01_hpo/trials.csv)" 0
+[ "$(grep -o '"pid": *[0-9]*' leak/telemetry/round_000.jsonl | sort -u | wc -l)" -gt 2 ] && ok leak__fresh_workers || not_ok leak__fresh_workers "the same workers went on"
 spec all "[fail]" ""
 expect all_fail__exit_1 1 'no trial' "$ORCH" start -q all.yaml
 finish

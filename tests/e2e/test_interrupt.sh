@@ -40,6 +40,6 @@ same second_interrupt__exits_75 $? 75
 check resume__after_second "$ORCH" resume -q twice
 same resume__after_second_same_bytes "$(digest twice)" "$(digest whole)"
 expect detach__survives 0 'orch status' setsid "$ORCH" start --detach c.yaml --dir far
-for _ in $(seq 60); do "$ORCH" status --json far 2>/dev/null | grep -q '"done"' && break; sleep 0.5; done
+for _ in $(seq 60); do "$ORCH" status --json far 2>/dev/null | grep -qE '"state": ?"done"' && break; sleep 0.5; done
 same detach__finishes_alike "$(digest far)" "$(digest whole)"
 finish
