@@ -142,7 +142,8 @@ struct forest_group {
 	size_t *without_of, *cut_of; /* of each member */
 	double *sums;
 	struct forest_growth growth;
-	struct forest_tree *trees;
+	int32_t *places;
+	struct text_buf *texts; /* of recorded trees */
 	size_t answers;
 };
 
@@ -157,6 +158,7 @@ static void group_release(struct forest_group *group)
 	free(group->without_of);
 	free(group->cut_of);
 	free(group->sums);
+	free(group->places);
 }
 
 /* What every member leaves out. */
@@ -262,7 +264,6 @@ static int group_plan(struct forest_group *group)
 	growth->cuts = group->cuts;
 	growth->withouts = group->withouts;
 	growth->slots = group->slots;
-	growth->record = group->job->want_model;
 	group->sums = mem_array(group->fold->test_count * growth->slot_count * group->fold->value_width + 1, sizeof(*group->sums));
 	return group->sums ? 0 : ORCH_ENOMEM;
 }
@@ -321,8 +322,8 @@ static int group_answer(struct forest_group *group, size_t member, struct orch_e
 	group_predict(group, member, trees, prediction);
 	if (scores)
 		group_squares(group, prediction, sse);
-	if (group->trees)
-		forest_save(&group->growth, group->trees, trees, &model);
+	if (group->texts)
+		forest_save(&group->growth, group->texts, trees, &model);
 	code = job->answer(job->context,
 	                   &(struct engine_answer){.fold = group->fold_index,
 	                                           .variant = group->members[member],
@@ -355,7 +356,7 @@ static int group_grow(struct forest_group *group, struct orch_err *err)
 		}
 		if (next == UINT32_MAX)
 			break;
-		code = forest_train(&group->growth, done, next, group->job->threads, group->sums, group->trees, err);
+		code = forest_train(&group->growth, done, next, group->job->threads, group->sums, group->texts, err);
 		done = next;
 		for (size_t m = 0; m < group->member_count && code == 0; m++)
 			if (group->requests[group->members[m]].trees == done)
@@ -364,21 +365,41 @@ static int group_grow(struct forest_group *group, struct orch_err *err)
 	return code;
 }
 
+/* Room for recorded trees, and where the features that are not left out stand in the model. */
+static int group_record(struct forest_group *group, uint32_t trees)
+{
+	const struct forest_without *base = &group->growth.base;
+	size_t next = 0;
+	int32_t place = 0;
+
+	group->texts = mem_array(trees, sizeof(*group->texts));
+	group->places = mem_array(group->fold->feature_count + 1, sizeof(*group->places));
+	if (!group->texts || !group->places)
+		return ORCH_ENOMEM;
+	for (size_t f = 0; f < group->fold->feature_count; f++) {
+		bool left_out = next < base->count && base->features[next] == f;
+
+		next += left_out;
+		group->places[f] = left_out ? -1 : place++;
+	}
+	group->growth.places = group->places;
+	return 0;
+}
+
 static int group_run(struct forest_group *group, struct orch_err *err)
 {
 	uint32_t trees = group->requests[group->members[0]].trees;
 	int code = group_plan(group);
 
-	if (code == 0 && group->job->want_model) {
-		group->trees = mem_array(trees, sizeof(*group->trees));
-		code = group->trees ? 0 : ORCH_ENOMEM;
-	}
-	if (code != 0)
-		return orch_fail(err, code, "no memory for %zu forests of %zu rows", group->member_count, group->fold->train_count);
-	code = group_grow(group, err);
-	for (uint32_t t = 0; t < trees && group->trees; t++)
-		forest_tree_release(&group->trees[t]);
-	free(group->trees);
+	if (code == 0 && group->job->want_model)
+		code = group_record(group, trees);
+	if (code == 0)
+		code = group_grow(group, err);
+	else
+		orch_fail(err, code, "no memory for %zu forests of %zu rows", group->member_count, group->fold->train_count);
+	for (uint32_t t = 0; t < trees && group->texts; t++)
+		text_buf_release(&group->texts[t]);
+	free(group->texts);
 	return code;
 }
 
@@ -462,20 +483,42 @@ static int forest_run(const struct engine_job *job, struct orch_err *err)
 
 /* --- estimates ----------------------------------------------------------------------------------------------------------- */
 
-/* Columns as ranks and their values, a thread's room, and the held-out sums of every variant. */
+/* Of the columns, as ranks with their values and grid, and of the targets. */
+static uint64_t memory_of_fold(const struct engine_size *size, uint64_t width)
+{
+	uint64_t rows = size->rows, code = rows > 65535 ? sizeof(uint32_t) : sizeof(uint16_t);
+
+	return size->features * (rows * (sizeof(double) + code) + FOREST_GRID * sizeof(uint32_t) + 128) + rows * (56 + 16 * width);
+}
+
+/* Of one thread: rows in several orders and with their sums, candidates, lists of features that follow the base tree. */
+static uint64_t memory_of_thread(const struct engine_size *size, uint64_t width)
+{
+	uint64_t lists = size->variants < 64 ? size->variants : 64;
+
+	return size->rows * (70 + 16 * width) + size->features * 160 + size->variants * (lists * 4 + 100) + 200000;
+}
+
+/* A node is 24 bytes; as text a split takes about 30 and a number of a leaf 20. Buffers double as they grow, and texts are copied once. */
+static uint64_t memory_of_model(const struct engine_size *size, uint64_t width, const json_t *params)
+{
+	uint64_t leaf = param_count(params, "min_samples_leaf", 1), depth = param_count(params, "max_depth", UINT32_MAX);
+	uint64_t leaves = size->rows / (leaf ? leaf : 1) + 1;
+
+	if (depth < 40 && leaves > (uint64_t)1 << depth)
+		leaves = (uint64_t)1 << depth;
+	return param_count(params, "trees", 100) * leaves * (30 + 20 * width) * 3;
+}
+
 static uint64_t forest_memory(const struct engine_size *size, const json_t *params)
 {
-	uint64_t rows = size->rows, width = size->classes > 2 ? size->classes : size->outputs ? size->outputs : 1;
+	uint64_t width = size->classes > size->outputs ? size->classes : size->outputs ? size->outputs : 1;
 	uint64_t threads = size->threads ? size->threads : 1, folds = size->folds > 1 ? size->folds : 1;
-	uint64_t test = 2 * rows / folds < rows ? 2 * rows / folds : rows, leaf = param_count(params, "min_samples_leaf", 1);
-	uint64_t columns = size->features * rows * (sizeof(double) + (rows > 65535 ? 4 : 2)) + 40 * rows;
-	uint64_t targets = rows * (16 + 16 * width), room = rows * (52 + 8 * width) + size->features * 100;
+	uint64_t test = 2 * size->rows / folds < size->rows ? 2 * size->rows / folds : size->rows; /* folds may be uneven */
 	uint64_t sums = test * (size->variants ? size->variants : 1) * width * sizeof(double);
-	uint64_t model = 0;
 
-	if (size->with_model) /* a node is 24 bytes and about as many as text; a leaf has values too; vectors grow by doubling */
-		model = param_count(params, "trees", 100) * (rows / (leaf ? leaf : 1) + 1) * (2 * 24 + 8 * width) * 4;
-	return ((uint64_t)1 << 20) + columns + targets + threads * room + (threads + 3) * sums + 2 * test * width * 8 + model;
+	return ((uint64_t)1 << 20) + memory_of_fold(size, width) + threads * memory_of_thread(size, width) + (threads + 2) * sums +
+	       2 * test * width * sizeof(double) + (size->with_model ? memory_of_model(size, width, params) : 0);
 }
 
 /* Rows x candidates x levels x trees, in nanoseconds or so. */

@@ -178,7 +178,7 @@ bool forest_lofo_change(struct forest_candidates *c, const struct forest_search 
 
 /* --- one tree ------------------------------------------------------------------------------------------------------- */
 
-/* Nodes in preorder: a left child follows its parent. */
+/* A recorded tree. Nodes in preorder: a left child follows its parent. */
 struct forest_node {
 	int32_t feature; /* position in data->features; -1: leaf */
 	uint32_t right;  /* index of the right child */
@@ -202,23 +202,24 @@ struct forest_growth {
 	size_t without_count;
 	const int32_t *slots; /* without_count x cut_count: column of values, or -1 when nobody asked */
 	size_t slot_count;
-	bool record;          /* keep the tree's nodes: one cut, one without, which adds nothing to base */
+	const int32_t *places; /* of each feature in the model, -1: left out. NULL: trees are not recorded */
 };
 struct forest_grower;
 int forest_grower_open(const struct forest_growth *growth, struct forest_grower **out);
 void forest_grower_close(struct forest_grower *grower);
-/* values: test_count x slot_count x value_width, all written. tree may be NULL. ORCH_ENOMEM only. */
-int forest_grower_tree(struct forest_grower *grower, uint32_t number, double *values, struct forest_tree *tree);
-void forest_tree_release(struct forest_tree *tree);
+/* values: test_count x slot_count x value_width, all written. text: the tree is appended as the model has it; NULL: it is not
+ * recorded. Recording needs a growth of one cut and one without, which adds nothing to base. ORCH_ENOMEM only. */
+int forest_grower_tree(struct forest_grower *grower, uint32_t number, double *values, struct text_buf *text);
 
 /* --- many trees ----------------------------------------------------------------------------------------------------- */
 
 /* Adds trees first .. last - 1 to sums (test_count x slot_count x value_width) in the order of their numbers, on that many threads.
- * trees: NULL, or room for the recorded ones, indexed by number. */
+ * texts: NULL, or one for each tree, indexed by number. */
 int forest_train(const struct forest_growth *growth, uint32_t first, uint32_t last, unsigned threads, double *sums,
-                 struct forest_tree *trees, struct orch_err *err);
+                 struct text_buf *texts, struct orch_err *err);
 
-/* The model as JSON text (see forest_model.h), of the first trees recorded. */
-void forest_save(const struct forest_growth *growth, const struct forest_tree *trees, uint32_t tree_count, struct text_buf *out);
+/* The model as JSON text (see forest_model.h); texts of trees are released as they are taken over. */
+void forest_save(const struct forest_growth *growth, struct text_buf *texts, uint32_t tree_count, struct text_buf *out);
+void forest_save_tree(const struct forest_growth *growth, const struct forest_tree *tree, struct text_buf *out);
 
 #endif

@@ -48,7 +48,8 @@ struct forest_grower {
 	double *value;
 	/* the tree under way */
 	double *values;
-	struct forest_tree *tree;
+	bool recording;
+	struct forest_tree tree;
 	int code;
 };
 
@@ -99,14 +100,9 @@ void forest_grower_close(struct forest_grower *g)
 	free(g->followers);
 	free(g->changed);
 	free(g->value);
+	free(g->tree.nodes);
+	free(g->tree.values);
 	free(g);
-}
-
-void forest_tree_release(struct forest_tree *tree)
-{
-	free(tree->nodes);
-	free(tree->values);
-	*tree = (struct forest_tree){0};
 }
 
 /* Makes room for one more; false and g->code when memory is gone. */
@@ -194,8 +190,7 @@ static bool cut_reaches(const struct forest_cut *cut, const struct forest_place 
 }
 
 /* Writes g->value for all cuts that end here, or for all that reach the place when it is a leaf; owner and followers. */
-static void write_ends(struct forest_grower *g, const struct forest_rows *rows, const struct forest_place *place, int64_t owner, bool leaf,
-                       bool with_followers)
+static void write_ends(struct forest_grower *g, const struct forest_rows *rows, const struct forest_place *place, int64_t owner, bool leaf)
 {
 	const struct forest_growth *growth = g->growth;
 	const uint32_t *test = rows->test + place->test_begin;
@@ -205,7 +200,7 @@ static void write_ends(struct forest_grower *g, const struct forest_rows *rows, 
 			continue;
 		if (owner != FOREST_NOBODY)
 			write_value(g, test, place->test_count, (uint32_t)owner, c);
-		for (size_t i = place->followers; i < place->followers_end && with_followers; i++)
+		for (size_t i = place->followers; i < place->followers_end; i++)
 			write_value(g, test, place->test_count, g->followers[i], c);
 	}
 }
@@ -215,11 +210,11 @@ static void write_ends(struct forest_grower *g, const struct forest_rows *rows, 
 /* Appends the node; split NULL: a leaf with g->value. */
 static uint32_t record_node(struct forest_grower *g, const struct forest_place *place, const struct forest_split *split)
 {
-	struct forest_tree *tree = g->tree;
+	struct forest_tree *tree = &g->tree;
 	unsigned width = g->growth->fold->value_width;
 	uint32_t index;
 
-	if (!tree || !grow_room(g, &tree->nodes, tree->node_count, &tree->node_room, sizeof(*tree->nodes)))
+	if (!g->recording || !grow_room(g, &tree->nodes, tree->node_count, &tree->node_room, sizeof(*tree->nodes)))
 		return UINT32_MAX;
 	index = (uint32_t)tree->node_count++;
 	tree->nodes[index] = (struct forest_node){.feature = -1};
@@ -278,14 +273,14 @@ static bool enter_place(struct forest_grower *g, const struct forest_rows *rows,
 	goes_on = goes_on && mixed && place->count >= 2 * (uint64_t)growth->settings->leaf;
 	if (ends || !goes_on) {
 		node_value(g, train, place->count, mixed);
-		write_ends(g, rows, place, owner, !goes_on, true);
+		write_ends(g, rows, place, owner, !goes_on);
 	}
 	return goes_on;
 }
 
 static bool nobody_waits(const struct forest_grower *g, const struct forest_place *place, int64_t owner)
 {
-	return !g->tree && (place->test_count == 0 || (owner == FOREST_NOBODY && place->followers == place->followers_end));
+	return !g->recording && (place->test_count == 0 || (owner == FOREST_NOBODY && place->followers == place->followers_end));
 }
 
 static void grow_below(struct forest_grower *g, const struct forest_rows *rows, size_t bottom, int64_t owner);
@@ -340,10 +335,22 @@ static size_t part_followers(struct forest_grower *g, struct forest_place *place
 	return changed;
 }
 
+/* Of those that left, the ones that find no split: the node is a leaf of theirs. g->value is set. */
+static void end_changed(struct forest_grower *g, const struct forest_rows *rows, const struct forest_place *place, size_t changed)
+{
+	struct forest_place alone = *place;
+
+	alone.followers = alone.followers_end = 0;
+	for (size_t i = 0; i < changed; i++)
+		if (g->changed[i].split.gain == -INFINITY)
+			write_ends(g, rows, &alone, g->changed[i].without, true);
+}
+
 static void grow_place(struct forest_grower *g, const struct forest_rows *rows, struct forest_place *place, int64_t owner)
 {
 	struct forest_search search;
 	size_t changed;
+	bool splits;
 
 	if (!enter_place(g, rows, place, owner)) {
 		record_node(g, place, NULL);
@@ -352,21 +359,18 @@ static void grow_place(struct forest_grower *g, const struct forest_rows *rows, 
 	forest_candidates_begin(&g->candidates);
 	forest_candidates_search(&g->candidates, NULL, &search);
 	changed = place->followers < place->followers_end ? part_followers(g, place, &search) : 0;
-	if (search.best.gain == -INFINITY || changed > 0)
+	splits = search.best.gain > -INFINITY;
+	if (!splits || changed > 0)
 		node_value(g, rows->train + place->begin, place->count, true);
-	if (search.best.gain == -INFINITY)
-		write_ends(g, rows, place, owner, true, true);
-	for (size_t i = 0; i < changed; i++)
-		if (g->changed[i].split.gain == -INFINITY)
-			write_ends(g, rows, &(struct forest_place){.test_begin = place->test_begin, .test_count = place->test_count,
-			                  .depth = place->depth, .above = place->above, .count = place->count},
-			           g->changed[i].without, true, false);
-	if (search.best.gain == -INFINITY)
+	if (!splits) {
+		write_ends(g, rows, place, owner, true);
 		record_node(g, place, NULL);
+	}
+	end_changed(g, rows, place, changed);
 	for (size_t i = 0; i < changed && g->code == 0; i++)
 		if (g->changed[i].split.gain > -INFINITY)
 			repair_below(g, place, &g->changed[i]);
-	if (search.best.gain > -INFINITY) {
+	if (splits) {
 		forest_split_finish(g->growth->fold, g->growth->settings->extra, &search.best);
 		push_children(g, rows, place, &search.best, record_node(g, place, &search.best));
 	}
@@ -449,7 +453,7 @@ static int64_t list_followers(struct forest_grower *g)
 	return owner;
 }
 
-int forest_grower_tree(struct forest_grower *g, uint32_t number, double *values, struct forest_tree *tree)
+int forest_grower_tree(struct forest_grower *g, uint32_t number, double *values, struct text_buf *text)
 {
 	const struct forest_fold *fold = g->growth->fold;
 	uint64_t tree_key = address_hash(address_text(g->growth->seed, "forest"), number);
@@ -458,7 +462,8 @@ int forest_grower_tree(struct forest_grower *g, uint32_t number, double *values,
 
 	g->code = 0;
 	g->values = values;
-	g->tree = tree;
+	g->recording = text != NULL;
+	g->tree.node_count = g->tree.leaf_count = 0;
 	g->stack_count = 0;
 	g->candidates.open = g->base_open;
 	g->candidates.open_count = g->base_open_count;
@@ -471,5 +476,7 @@ int forest_grower_tree(struct forest_grower *g, uint32_t number, double *values,
 	root.followers_end = g->follower_count;
 	push_place(g, &root);
 	grow_below(g, &g->base, 0, owner);
+	if (text && g->code == 0)
+		forest_save_tree(g->growth, &g->tree, text);
 	return g->code;
 }

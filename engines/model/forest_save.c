@@ -1,4 +1,5 @@
-/* The model as text; forest_model.h describes it. Numbers are appended one by one: a tree of JSON values would take ten times the memory. */
+/* The model as text; forest_model.h describes it. Numbers are appended one by one: a tree of JSON values would take ten times the memory.
+ * Threads write the trees they grew. */
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static json_t *save_feature(const struct forest_fold *fold, size_t f)
 	return feature;
 }
 
-static void save_head(const struct forest_growth *growth, const int32_t *places, struct text_buf *out)
+static void save_head(const struct forest_growth *growth, struct text_buf *out)
 {
 	const struct engine_data *data = growth->fold->data;
 	json_t *head = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "format", "orch forest 1", "engine_version", FOREST_VERSION, "task",
@@ -38,7 +39,7 @@ static void save_head(const struct forest_growth *growth, const int32_t *places,
 	json_t *features = json_array();
 
 	for (size_t f = 0; f < data->feature_count; f++)
-		if (places[f] >= 0)
+		if (growth->places[f] >= 0)
 			json_array_append_new(features, save_feature(growth->fold, f));
 	json_object_set_new(head, "features", features);
 	json_write(head, JSON_STYLE_LINE, out);
@@ -91,37 +92,28 @@ static void save_splits(const struct forest_tree *tree, const char *name, char w
 	}
 }
 
-static void save_tree(const struct forest_tree *tree, const int32_t *places, unsigned width, struct text_buf *out)
+void forest_save_tree(const struct forest_growth *growth, const struct forest_tree *tree, struct text_buf *out)
 {
 	text_add(out, "{\"feature\":[");
 	for (size_t i = 0; i < tree->node_count; i++)
-		add_integer(out, tree->nodes[i].feature < 0 ? -1 : places[tree->nodes[i].feature], i == 0);
+		add_integer(out, tree->nodes[i].feature < 0 ? -1 : growth->places[tree->nodes[i].feature], i == 0);
 	save_splits(tree, "threshold", 't', out);
 	save_splits(tree, "missing_left", 'm', out);
 	save_splits(tree, "right", 'r', out);
 	text_add(out, "],\"value\":[");
-	for (size_t i = 0; i < tree->leaf_count * width; i++)
+	for (size_t i = 0; i < tree->leaf_count * growth->fold->value_width; i++)
 		add_number(out, tree->values[i], i == 0);
 	text_add(out, "]}");
 }
 
-void forest_save(const struct forest_growth *growth, const struct forest_tree *trees, uint32_t tree_count, struct text_buf *out)
+void forest_save(const struct forest_growth *growth, struct text_buf *texts, uint32_t tree_count, struct text_buf *out)
 {
-	size_t features = growth->fold->feature_count, next = 0;
-	int32_t *places = mem_must(features + 1, sizeof(*places)), place = 0; /* of each feature in the model, -1: left out */
-
-	for (size_t f = 0; f < features; f++) {
-		bool out_of_it = next < growth->base.count && growth->base.features[next] == f;
-
-		next += out_of_it;
-		places[f] = out_of_it ? -1 : place++;
-	}
-	save_head(growth, places, out);
+	save_head(growth, out);
 	text_add(out, ",\"trees\":[");
 	for (uint32_t t = 0; t < tree_count; t++) {
 		text_add(out, t ? "," : "");
-		save_tree(&trees[t], places, growth->fold->value_width, out);
+		text_add_bytes(out, texts[t].data, texts[t].length);
+		text_buf_release(&texts[t]);
 	}
 	text_add(out, "]}\n");
-	free(places);
 }

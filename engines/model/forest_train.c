@@ -13,7 +13,7 @@ struct train_buffer {
 };
 struct train_pool {
 	const struct forest_growth *growth;
-	struct forest_tree *trees;
+	struct text_buf *texts;
 	double *sums;
 	size_t length;
 	pthread_mutex_t lock;
@@ -72,7 +72,7 @@ static void *train_thread(void *argument)
 		pool->code = code;
 	while (code == 0 && (buffer = pool_take(pool)) != NULL) {
 		pthread_mutex_unlock(&pool->lock);
-		code = forest_grower_tree(grower, buffer->number, buffer->values, pool->trees ? &pool->trees[buffer->number] : NULL);
+		code = forest_grower_tree(grower, buffer->number, buffer->values, pool->texts ? &pool->texts[buffer->number] : NULL);
 		pthread_mutex_lock(&pool->lock);
 		buffer->ready = code == 0;
 		if (code != 0)
@@ -101,11 +101,11 @@ static void train_run(struct train_pool *pool, unsigned threads)
 }
 
 int forest_train(const struct forest_growth *growth, uint32_t first, uint32_t last, unsigned threads, double *sums,
-                 struct forest_tree *trees, struct orch_err *err)
+                 struct text_buf *texts, struct orch_err *err)
 {
 	struct train_pool pool = {
 		.growth = growth,
-		.trees = trees,
+		.texts = texts,
 		.sums = sums,
 		.length = growth->fold->test_count * growth->slot_count * growth->fold->value_width,
 		.lock = PTHREAD_MUTEX_INITIALIZER,

@@ -1,5 +1,7 @@
 /* The forest engine against its plain twin; free axes, threads, saved models, what it refuses. */
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "engines/model/forest_model.h"
 #include "tests/numeric/forest_naive.h"
@@ -517,6 +519,78 @@ static void forest__degenerate_data_gives_the_mean(void **state)
 	problem_free(&p);
 }
 
+/* --- memory ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A line of /proc/self/status in bytes. */
+static uint64_t process_status(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	unsigned long long kib = 0;
+	char line[200];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, name, strlen(name)) == 0)
+			sscanf(line + strlen(name), ": %llu", &kib);
+	if (file)
+		fclose(file);
+	return kib * 1024;
+}
+
+static int forget_answer(void *context, const struct engine_answer *answer, struct orch_err *err)
+{
+	(void)context;
+	(void)err;
+	return answer->code;
+}
+
+/* In a process of its own, whose peak is then that of the job. Exit status 1: above the estimate, 2: below an eighth of it. */
+static void check_memory(enum engine_task task, unsigned outputs, unsigned classes, size_t variants, bool want_model, const char *text)
+{
+	struct problem p = problem_made(20000, 30, task, outputs, classes);
+	json_t *params = params_of(text);
+	struct engine_variant *list = mem_must(variants, sizeof(*list));
+	struct engine_job job = {.data = &p.data, .folds = &p.fold, .fold_count = 1, .variants = list, .variant_count = variants,
+	                         .threads = 2, .want_model = want_model, .answer = forget_answer};
+	struct engine_size size = {.rows = p.rows, .features = p.features, .columns = p.features, .outputs = outputs, .classes = classes,
+	                           .folds = 5, .variants = variants, .threads = 2, .with_model = want_model};
+	uint64_t estimate = engine_find("forest")->memory(&size, params);
+	uint32_t features[30];
+	int status = 0;
+
+	for (uint32_t v = 0; v < variants; v++) {
+		features[v] = v;
+		list[v] = (struct engine_variant){.params = params, .left_out = &features[v], .left_out_count = v > 0};
+	}
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		uint64_t before = process_status("VmRSS");
+		int code = engine_find("forest")->run(&job, NULL);
+		uint64_t used = process_status("VmHWM") - before;
+
+		fprintf(stderr, "%s: %.1f MiB, estimated %.1f MiB\n", text, (double)used / 0x1p20, (double)estimate / 0x1p20);
+		_exit(code != 0 ? 3 : used > estimate ? 1 : used < estimate / 8 ? 2 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	free(list);
+	json_decref(params);
+	problem_free(&p);
+}
+
+static void forest__takes_no_more_memory_than_it_says(void **state)
+{
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* its bookkeeping is not ours */
+#endif
+	check_memory(ENGINE_REGRESSION, 1, 0, 1, false, "{\"trees\":4,\"max_features\":4,\"min_samples_leaf\":5}");
+	check_memory(ENGINE_REGRESSION, 3, 0, 30, false, "{\"trees\":4,\"max_features\":4,\"min_samples_leaf\":20}");
+	check_memory(ENGINE_CLASSIFICATION, 1, 5, 8, false, "{\"trees\":4,\"max_features\":4,\"min_samples_leaf\":5}");
+	check_memory(ENGINE_REGRESSION, 1, 0, 1, true, "{\"trees\":30,\"max_features\":4,\"kind\":\"extra_trees\"}");
+	check_memory(ENGINE_CLASSIFICATION, 1, 5, 1, true, "{\"trees\":30,\"max_features\":4,\"min_samples_leaf\":2}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -538,6 +612,7 @@ int main(void)
 		cmocka_unit_test(forest__refuses_rows_without_weight),
 		cmocka_unit_test(forest__stops_when_the_answer_is_refused),
 		cmocka_unit_test(forest__degenerate_data_gives_the_mean),
+		cmocka_unit_test(forest__takes_no_more_memory_than_it_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
