@@ -3,65 +3,89 @@
 #include <string.h>
 
 #include "orchestrator/spec_check.h"
+#include "storage/base/json.h"
 
-#define ANY_NAME "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}"
-#define LISTS "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"number\"]}}}"
-#define MODEL "{\"type\":\"object\",\"required\":[\"engine\"],\"properties\":{\"engine\":{\"type\":\"string\"},\"run\":{\"type\":\"string\"}}}"
+/* The shapes of keys that have one of their own, as JSON Schema. */
+#define NAMED_TEXTS "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\"]}}"
+#define NAMED_LISTS "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true,\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}}"
+#define TARGET \
+	"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true,\"items\":{\"type\":\"string\"}},{\"type\":\"object\",\"required\":[\"angle\"]," \
+	"\"additionalProperties\":false,\"properties\":{\"angle\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"sin\",\"cos\"],\"additionalProperties\":false," \
+	"\"properties\":{\"sin\":{\"type\":\"string\"},\"cos\":{\"type\":\"string\"}}}]}}}]}"
+#define HOLDOUT \
+	"{\"anyOf\":[{\"type\":\"number\",\"minimum\":0,\"maximum\":0.9},{\"type\":\"object\",\"required\":[\"column\"],\"additionalProperties\":false," \
+	"\"properties\":{\"column\":{\"type\":\"string\"}}}]}"
+#define STRATUM \
+	"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"column\"],\"additionalProperties\":false,\"properties\":{\"column\":{\"type\":\"string\"}," \
+	"\"bins\":{\"type\":\"integer\",\"minimum\":2,\"maximum\":1000}}}]}"
+#define STRATA "{\"anyOf\":[" STRATUM ",{\"type\":\"array\",\"maxItems\":16,\"items\":" STRATUM "}]}"
+#define CHOICES "{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true,\"items\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}}"
+#define RANGE "{\"type\":\"array\",\"minItems\":2,\"maxItems\":2,\"items\":{\"type\":\"number\"}}"
+#define SPACE \
+	"{\"type\":\"object\",\"additionalProperties\":{\"anyOf\":[" CHOICES ",{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"float\":" RANGE \
+	",\"int\":" RANGE ",\"choices\":" CHOICES ",\"log\":{\"type\":\"boolean\"},\"step\":{\"type\":\"number\",\"exclusiveMinimum\":0}," \
+	"\"when\":{\"type\":\"object\",\"minProperties\":1}}}]}}"
+#define DROP \
+	"{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000},{\"type\":\"string\",\"pattern\":\"^[0-9.]+%$\"},{\"const\":\"insignificant\"}]}"
+#define STOP \
+	"{\"type\":\"object\",\"required\":[\"worse_by\"],\"additionalProperties\":false,\"properties\":{\"worse_by\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1000}," \
+	"\"patience\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000}}}"
+#define CHOOSE \
+	"{\"anyOf\":[{\"enum\":[\"best\",\"one_se\"]},{\"type\":\"object\",\"required\":[\"tolerance\"],\"additionalProperties\":false," \
+	"\"properties\":{\"tolerance\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1000}}}]}"
 
 const struct spec_key spec_keys[] = {
-	{"name", SPEC_OWN, "null", 0, 0, NULL, NULL, "name of the campaign and of its folder; default: the file's name", spec_take_name, "{\"type\":\"string\"}"},
+	{"name", SPEC_OWN, "null", 0, 0, NULL, NULL, "name of the campaign and of its folder; default: the file's name", spec_take_name, "{\"type\":\"string\",\"maxLength\":100,\"pattern\":\"^[^./][^/]*$\"}"},
 
 	{"data", SPEC_SECTION, NULL, 0, 0, NULL, NULL, "what is read", NULL, NULL},
 	{"data.source", SPEC_TEXT, "null", 0, 0, NULL, NULL, "path or glob, relative to this file: csv, tsv, parquet, json, jsonl, also .gz and .zst", NULL, NULL},
 	{"data.sql", SPEC_TEXT, "null", 0, 0, NULL, NULL, "instead of source: anything DuckDB reads; needs id, is sorted by it", NULL, NULL},
-	{"data.target", SPEC_OWN, NULL, 0, 0, NULL, NULL, "column to predict, a list of them, or {angle: column} in degrees", spec_take_target,
-	        "{\"type\":[\"string\",\"array\",\"object\"]}"},
+	{"data.target", SPEC_OWN, NULL, 0, 0, NULL, NULL, "column to predict, a list of them, or {angle: column} in degrees", spec_take_target, TARGET},
 	{"data.task", SPEC_CHOICE, "\"auto\"", 0, 0, "auto regression classification", NULL, "default: by the metric, else by the target's type", NULL, NULL},
 	{"data.id", SPEC_TEXT, "null", 0, 0, NULL, NULL, "carried into predictions; never a feature", NULL, NULL},
 	{"data.weight", SPEC_TEXT, "null", 0, 0, NULL, NULL, "column of weights of the rows", NULL, NULL},
 	{"data.exclude", SPEC_TEXTS, "[]", 0, 0, NULL, NULL, "columns that are no features", NULL, NULL},
-	{"data.features", SPEC_OWN, "{}", 0, 0, NULL, NULL, "derived features: name: SQL expression over the source's columns", spec_take_expressions, ANY_NAME},
-	{"data.categories", SPEC_OWN, "{}", 0, 0, NULL, NULL, "ordered categories: column: [levels, lowest first]", spec_take_lists, LISTS},
+	{"data.features", SPEC_OWN, "{}", 0, 0, NULL, NULL, "derived features: name: SQL expression over the source's columns", spec_take_expressions, NAMED_TEXTS},
+	{"data.categories", SPEC_OWN, "{}", 0, 0, NULL, NULL, "ordered categories: column: [levels, lowest first]", spec_take_lists, NAMED_LISTS},
 	{"data.missing", SPEC_CHOICE, "\"keep\"", 0, 0, "keep mean median drop error", NULL, "what becomes of missing values; mean and median are fitted per training fold", NULL, NULL},
 
 	{"split", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "holdout and folds", NULL, NULL},
-	{"split.holdout", SPEC_OWN, "0.0", 0, 0.9, NULL, NULL, "share of the rows that no search and no selection sees, or {column: name}", spec_take_holdout,
-	        "{\"type\":[\"number\",\"object\"]}"},
+	{"split.holdout", SPEC_OWN, "0.0", 0, 0.9, NULL, NULL, "share of the rows that no search and no selection sees, or {column: name}", spec_take_holdout, HOLDOUT},
 	{"split.folds", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "cross-validation", NULL, NULL},
 	{"split.folds.kind", SPEC_CHOICE, "\"kfold\"", 0, 0, "kfold group time column", NULL, "how rows are put into folds", NULL, NULL},
 	{"split.folds.k", SPEC_INT, "5", 2, 200, NULL, NULL, "number of folds", NULL, NULL},
-	{"split.folds.repeats", SPEC_INT, "1", 1, 1000, NULL, NULL, "times the folds are drawn anew", NULL, NULL},
+	{"split.folds.repeats", SPEC_INT, "1", 1, 100, NULL, NULL, "times the folds are drawn anew", NULL, NULL},
 	{"split.folds.shuffle", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: consecutive rows", NULL, NULL},
 	{"split.folds.stratify", SPEC_OWN, "[]", 0, 0, NULL, NULL, "columns whose shares are kept: categories, or {column: name, bins: 10} for numbers; several are crossed",
-	        spec_take_stratify, "{\"type\":\"array\"}"},
+	        spec_take_stratify, STRATA},
 	{"split.folds.by", SPEC_TEXT, "null", 0, 0, NULL, NULL, "group, order (time) or fold number column", NULL, NULL},
 	{"split.folds.window", SPEC_INT, "0", 0, 1e15, NULL, NULL, "time: rows trained on; 0: all before", NULL, NULL},
 	{"split.folds.gap", SPEC_INT, "0", 0, 1e15, NULL, NULL, "time: rows left out between training and test", NULL, NULL},
 
 	{"seed", SPEC_INT, "42", 0, 9007199254740992.0, NULL, NULL, "everything random comes from it", NULL, NULL},
-	{"metric", SPEC_OWN, "null", 0, 0, NULL, NULL, "what is optimised; default rmse, logloss or cmae by task", spec_take_metric, "{\"type\":\"string\"}"},
-	{"model", SPEC_OWN, "null", 0, 0, NULL, NULL, "engine and its parameters", spec_take_model, MODEL},
-	{"models", SPEC_OWN, "null", 0, 0, NULL, "*", "several models, searched together", spec_take_model, "{\"type\":\"array\"}"},
+	{"metric", SPEC_OWN, "null", 0, 0, NULL, NULL, "what is optimised; default rmse, logloss or cmae by task", spec_take_metric, NULL /* from the table of metrics */},
+	{"model", SPEC_OWN, "null", 0, 0, NULL, NULL, "engine and its parameters", spec_take_model, NULL /* from the table of engines */},
+	{"models", SPEC_OWN, "null", 0, 0, NULL, "*", "several models, searched together", spec_take_models, NULL},
 
 	{"hpo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the search; without it one configuration is tried", NULL, NULL},
 	{"hpo.sampler", SPEC_CHOICE, "\"grid\"", 0, 0, "grid random sobol tpe gp", "sobol tpe gp", "how configurations are chosen", NULL, NULL},
 	{"hpo.trials", SPEC_INT, "0", 0, 1e12, NULL, NULL, "configurations a round, over all resumes; with grid: all of it", NULL, NULL},
 	{"hpo.pruner", SPEC_CHOICE, "\"none\"", 0, 0, "none median halving hyperband", "median halving hyperband", "stops poor trials early", NULL, NULL},
 	{"hpo.space", SPEC_OWN, "{}", 0, 0, NULL, NULL, "parameter: [choices], {float: [low, high], log: true} or {int: [low, high], step: 1}, each with when: {parameter: value}",
-	        spec_take_space, "{\"type\":\"object\"}"},
+	        spec_take_space, SPACE},
 
 	{"lofo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "leave-one-feature-out importance", NULL, NULL},
-	{"lofo.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "", NULL, NULL},
+	{"lofo.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: no importance, and so no elimination", NULL, NULL},
 	{"lofo.adaptive", SPEC_BOOL, "false", 0, 0, NULL, "true", "stop adding folds to a feature whose interval already decides", NULL, NULL},
-	{"lofo.groups", SPEC_OWN, "{}", 0, 0, NULL, NULL, "features dropped together: name: [features]", spec_take_groups, LISTS},
+	{"lofo.groups", SPEC_OWN, "{}", 0, 0, NULL, NULL, "features dropped together: name: [features]", spec_take_groups, NAMED_LISTS},
 
 	{"rfe", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "recursive feature elimination: the sequence of rounds", NULL, NULL},
-	{"rfe.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "", NULL, NULL},
-	{"rfe.drop", SPEC_OWN, "1", 0, 0, NULL, NULL, "a count, a share (\"10%\"), or insignificant", spec_take_drop, "{\"type\":[\"integer\",\"string\"]}"},
+	{"rfe.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: one round", NULL, NULL},
+	{"rfe.drop", SPEC_OWN, "1", 0, 0, NULL, NULL, "a count, a share (\"10%\"), or insignificant", spec_take_drop, DROP},
 	{"rfe.min_features", SPEC_INT, "1", 1, 1e6, NULL, NULL, "never fewer", NULL, NULL},
 	{"rfe.max_rounds", SPEC_INT, "50", 1, 100000, NULL, NULL, "round 0 included", NULL, NULL},
-	{"rfe.stop", SPEC_OWN, "null", 0, 0, NULL, NULL, "{worse_by: 0.05, patience: 2}, relative to the best round", spec_take_stop, "{\"type\":\"object\"}"},
-	{"rfe.choose", SPEC_OWN, "\"one_se\"", 0, 0, NULL, NULL, "best, one_se or {tolerance: 0.01}", spec_take_choose, "{\"type\":[\"string\",\"object\"]}"},
+	{"rfe.stop", SPEC_OWN, "null", 0, 0, NULL, NULL, "{worse_by: 0.05, patience: 2}, relative to the best round", spec_take_stop, STOP},
+	{"rfe.choose", SPEC_OWN, "\"one_se\"", 0, 0, NULL, NULL, "best, one_se or {tolerance: 0.01}", spec_take_choose, CHOOSE},
 
 	{"resources", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "what orch may use", NULL, NULL},
 	{"resources.workers", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "worker processes", NULL, NULL},
@@ -109,4 +133,15 @@ const struct spec_key *spec_key_find(const char *section, const char *name)
 		if (directly_below(key->path, section, &last) && !strcmp(last, name))
 			return key;
 	return NULL;
+}
+
+json_t *spec_key_default(const struct spec_key *key)
+{
+	json_t *value = NULL;
+
+	if (key->kind == SPEC_SECTION || !key->fallback)
+		return NULL;
+	if (json_parse(key->fallback, strlen(key->fallback), key->path, &value, NULL))
+		orch_bug("the default of %s is no JSON", key->path);
+	return value;
 }

@@ -28,6 +28,7 @@ struct spec_key {
 extern const struct spec_key spec_keys[]; /* path NULL ends it */
 /* Keys directly below section ("" for the top level), for "did you mean". Returns how many. */
 size_t spec_keys_below(const char *section, const char **names, size_t capacity);
+json_t *spec_key_default(const struct spec_key *key); /* new reference; NULL for a section and for what must be given */
 const struct spec_key *spec_key_find(const char *section, const char *name);
 
 #endif

@@ -27,11 +27,33 @@ static bool only_keys(struct spec_check *check, const struct spec_key *key, cons
 	return true;
 }
 
+const char *spec_name_problem(const char *name)
+{
+	if (!name[0])
+		return "it is empty";
+	if (name[0] == '.')
+		return "it begins with a dot";
+	if (strlen(name) > 100)
+		return "it is longer than 100 bytes";
+	if (!text_is_utf8(name, strlen(name)))
+		return "it is not UTF-8";
+	for (const char *at = name; *at; at++)
+		if (*at == '/' || (unsigned char)*at < ' ' || *at == 127)
+			return *at == '/' ? "it holds a slash" : "it holds a control character";
+	return NULL;
+}
+
 json_t *spec_take_name(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
-	if (spec_is_text(check, node) && node->text[0] != '.' && !strchr(node->text, '/') && strlen(node->text) <= 100)
+	char is[SPEC_WHAT_MAX];
+	const char *problem = spec_is_text(node) ? spec_name_problem(node->text) : NULL;
+
+	if (spec_is_text(node) && !problem)
 		return json_string_nocheck(node->text);
-	spec_error(check, node, "%s must be a folder's name: no slash, no leading dot, at most 100 bytes", key->path);
+	if (problem)
+		spec_error(check, node, "%s names a folder, so it cannot be %s: %s", key->path, spec_what_it_is(node, is), problem);
+	else
+		spec_error(check, node, "%s must be a text, not %s", key->path, spec_what_it_is(node, is));
 	return NULL;
 }
 
@@ -44,7 +66,7 @@ static json_t *take_angle(struct spec_check *check, const struct spec_key *key, 
 
 	if (!only_keys(check, key, node, outer, 1))
 		return NULL;
-	if (angle && spec_is_text(check, angle))
+	if (angle && spec_is_text(angle))
 		return json_pack("{s:s}", "angle", angle->text);
 	if (!angle || angle->kind != YAML_MAP) {
 		spec_error(check, node, "%s must be {angle: column} or {angle: {sin: column, cos: column}}", key->path);
@@ -54,7 +76,7 @@ static json_t *take_angle(struct spec_check *check, const struct spec_key *key, 
 		return NULL;
 	sine = spec_yaml_get(angle, "sin");
 	cosine = spec_yaml_get(angle, "cos");
-	if (sine && cosine && spec_is_text(check, sine) && spec_is_text(check, cosine))
+	if (sine && cosine && spec_is_text(sine) && spec_is_text(cosine))
 		return json_pack("{s:{s:s, s:s}}", "angle", "sin", sine->text, "cos", cosine->text);
 	spec_error(check, angle, "%s needs both columns: {angle: {sin: column, cos: column}}", key->path);
 	return NULL;
@@ -71,73 +93,89 @@ json_t *spec_take_target(struct spec_check *check, const struct spec_key *key, c
 	return spec_take_texts(check, key, node);
 }
 
+/* What was built; NULL when errors were told since `before`. */
+static json_t *unless_errors(const struct spec_check *check, unsigned before, json_t *value)
+{
+	if (check->errors == before)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
 json_t *spec_take_expressions(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
 	json_t *object;
-	bool good = true;
+	unsigned before = check->errors;
+	char is[SPEC_WHAT_MAX];
 
 	if (node->kind != YAML_MAP) {
-		spec_error(check, node, "%s must be a mapping of names to SQL expressions", key->path);
+		spec_error(check, node, "%s must be a mapping of names to SQL expressions, not %s", key->path, spec_what_it_is(node, is));
 		return NULL;
 	}
 	object = json_object();
 	for (size_t i = 0; i < node->count; i++) {
-		if (node->items[i]->kind != YAML_SCALAR || !node->items[i]->text[0] || !node->keys[i]->text[0]) {
-			spec_error(check, node->items[i], "%s.%s must be an SQL expression", key->path, node->keys[i]->text);
-			good = false;
-		} else {
+		if (!node->keys[i]->text[0])
+			spec_error(check, node->keys[i], "%s: a feature needs a name", key->path);
+		else if (!spec_is_text(node->items[i]))
+			spec_error(check, node->items[i], "%s.%s must be an SQL expression, not %s", key->path, node->keys[i]->text, spec_what_it_is(node->items[i], is));
+		else
 			json_object_set_new_nocheck(object, node->keys[i]->text, json_string_nocheck(node->items[i]->text));
-		}
 	}
-	if (good)
-		return object;
-	json_decref(object);
-	return NULL;
+	return unless_errors(check, before, object);
 }
 
 json_t *spec_take_lists(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
 	json_t *object;
-	bool good = true;
+	unsigned before = check->errors;
+	char is[SPEC_WHAT_MAX];
 
 	if (node->kind != YAML_MAP) {
-		spec_error(check, node, "%s must be a mapping of names to lists", key->path);
+		spec_error(check, node, "%s must be a mapping of names to lists, not %s", key->path, spec_what_it_is(node, is));
 		return NULL;
 	}
 	object = json_object();
 	for (size_t i = 0; i < node->count; i++) {
-		json_t *list = node->items[i]->kind == YAML_LIST && node->items[i]->count ? spec_take_texts(check, key, node->items[i]) : NULL;
+		const struct yaml_node *list = node->items[i];
+		char *path = text_format("%s.%s", key->path, node->keys[i]->text);
+		struct spec_key named = *key;
 
-		if (!list && (node->items[i]->kind != YAML_LIST || !node->items[i]->count))
-			spec_error(check, node->items[i], "%s.%s must be a list that is not empty", key->path, node->keys[i]->text);
-		good = good && list;
-		if (list)
-			json_object_set_new_nocheck(object, node->keys[i]->text, list);
+		named.path = path;
+		if (list->kind != YAML_LIST)
+			spec_error(check, list, "%s must be a list, not %s", path, spec_what_it_is(list, is));
+		else if (!list->count)
+			spec_error(check, list, "%s is an empty list", path);
+		else
+			json_object_set_new_nocheck(object, node->keys[i]->text, spec_take_texts(check, &named, list));
+		free(path);
 	}
-	if (good)
-		return object;
-	json_decref(object);
-	return NULL;
+	return unless_errors(check, before, object);
 }
 
 /* No feature in two groups. */
 json_t *spec_take_groups(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
-	json_t *groups;
+	json_t *groups, *group_of;
+	unsigned before = check->errors;
 
 	if (node->kind == YAML_SCALAR && !strcmp(node->text, "auto")) {
-		spec_error(check, node, "%s: auto is not available yet; declare the groups by name", key->path);
+		spec_error(check, node, "%s: auto is not available yet; name the groups: {position: [x, y, z]}", key->path);
 		return NULL;
 	}
 	groups = spec_take_lists(check, key, node);
-	for (size_t a = 0; groups && a < node->count; a++)
-		for (size_t i = 0; i < node->items[a]->count; i++)
-			for (size_t b = 0; b < a; b++)
-				for (size_t j = 0; j < node->items[b]->count; j++)
-					if (!strcmp(node->items[a]->items[i]->text, node->items[b]->items[j]->text))
-						spec_error(check, node->items[a]->items[i], "\"%s\" is in the groups \"%s\" and \"%s\"; a feature can be in one", node->items[a]->items[i]->text,
-						        node->keys[b]->text, node->keys[a]->text);
-	return groups;
+	group_of = json_object();
+	for (size_t g = 0; groups && g < node->count; g++)
+		for (size_t i = 0; i < node->items[g]->count; i++) {
+			const struct yaml_node *feature = node->items[g]->items[i];
+			const char *other = json_get_text(group_of, feature->text, NULL);
+
+			if (other)
+				spec_error(check, feature, "\"%s\" is in the groups \"%s\" and \"%s\"; a feature can be in one", feature->text, other, node->keys[g]->text);
+			else
+				json_object_set_new_nocheck(group_of, feature->text, json_string_nocheck(node->keys[g]->text));
+		}
+	json_decref(group_of);
+	return unless_errors(check, before, groups);
 }
 
 /* ---- split ---- */
@@ -145,19 +183,17 @@ json_t *spec_take_groups(struct spec_check *check, const struct spec_key *key, c
 json_t *spec_take_holdout(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
 	static const char *const names[] = {"column"};
-	const struct yaml_node *column;
+	const struct yaml_node *column = spec_yaml_get(node, "column");
+	char is[SPEC_WHAT_MAX];
 	double share;
 
-	if (node->kind == YAML_MAP) {
-		if (!only_keys(check, key, node, names, 1))
-			return NULL;
-		column = spec_yaml_get(node, "column");
-		if (column && spec_is_text(check, column))
-			return json_pack("{s:s}", "column", column->text);
-	} else if (node->kind == YAML_SCALAR && text_to_double(node->text, &share) && share >= 0 && share <= key->high) {
+	if (node->kind == YAML_MAP && !only_keys(check, key, node, names, 1))
+		return NULL;
+	if (column && spec_is_text(column))
+		return json_pack("{s:s}", "column", column->text);
+	if (node->kind == YAML_SCALAR && text_to_double(node->text, &share) && share >= 0 && share <= key->high)
 		return json_real(share);
-	}
-	spec_error(check, node, "%s must be a share from 0 to 0.9, or {column: name}", key->path);
+	spec_error(check, node, "%s must be a share from 0 to %.15g, or {column: name}, not %s", key->path, key->high, spec_what_it_is(node, is));
 	return NULL;
 }
 
@@ -165,32 +201,48 @@ static json_t *take_stratum(struct spec_check *check, const struct spec_key *key
 {
 	static const char *const names[] = {"column", "bins"};
 	const struct yaml_node *column = spec_yaml_get(node, "column"), *bins = spec_yaml_get(node, "bins");
+	char is[SPEC_WHAT_MAX];
 	int64_t count = 0;
 
-	if (spec_is_text(check, node))
+	if (spec_is_text(node))
 		return json_pack("{s:s, s:i}", "column", node->text, "bins", 0);
-	if (node->kind == YAML_MAP && only_keys(check, key, node, names, 2) && column && spec_is_text(check, column) &&
-	        (!bins || (bins->kind == YAML_SCALAR && text_to_int64(bins->text, &count) && count >= 2 && count <= 1000)))
-		return json_pack("{s:s, s:i}", "column", column->text, "bins", (int)count);
-	if (node->kind != YAML_MAP || (column && bins))
-		spec_error(check, node, "%s takes column names, or {column: name, bins: 2 to 1000}", key->path);
-	else if (!column)
-		spec_error(check, node, "%s: a mapping needs column: name", key->path);
-	return NULL;
+	if (node->kind != YAML_MAP) {
+		spec_error(check, node, "%s takes columns, or {column: name, bins: 10}, not %s", key->path, spec_what_it_is(node, is));
+		return NULL;
+	}
+	if (!only_keys(check, key, node, names, 2))
+		return NULL;
+	if (!column || !spec_is_text(column)) {
+		spec_error(check, column ? column : node, "%s: {column: name, bins: 10} needs the name of a column", key->path);
+		return NULL;
+	}
+	if (bins && (bins->kind != YAML_SCALAR || bins->quoted || !text_to_int64(bins->text, &count) || count < 2 || count > 1000)) {
+		spec_error(check, bins, "%s: bins must be an integer from 2 to 1000, not %s", key->path, spec_what_it_is(bins, is));
+		return NULL;
+	}
+	return json_pack("{s:s, s:i}", "column", column->text, "bins", (int)count);
 }
 
 json_t *spec_take_stratify(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *seen = json_object();
 	size_t count = node->kind == YAML_LIST ? node->count : 1;
+	unsigned before = check->errors;
 
-	for (size_t i = 0; i < count; i++) {
-		json_t *item = take_stratum(check, key, node->kind == YAML_LIST ? node->items[i] : node);
+	if (count > 16)
+		spec_error(check, node, "%s crosses %zu columns; 16 are the most", key->path, count);
+	for (size_t i = 0; i < count && check->errors == before; i++) {
+		const struct yaml_node *at = node->kind == YAML_LIST ? node->items[i] : node;
+		json_t *item = take_stratum(check, key, at);
+		const char *column = json_get_text(item, "column", "");
 
-		if (item)
-			json_array_append_new(list, item);
+		if (item && json_object_get(seen, column))
+			spec_error(check, at, "%s names \"%s\" twice", key->path, column);
+		json_object_set_new_nocheck(seen, column, json_true());
+		json_array_append_new(list, item);
 	}
-	return list;
+	json_decref(seen);
+	return unless_errors(check, before, list);
 }
 
 /* ---- metric ---- */
@@ -200,6 +252,7 @@ json_t *spec_take_metric(struct spec_check *check, const struct spec_key *key, c
 	const char *names[64];
 	size_t count = 0;
 	char *suggestion;
+	struct text_buf all = {0};
 
 	if (node->kind != YAML_SCALAR) {
 		spec_error(check, node, "%s: several metrics are not available yet; name one", key->path);
@@ -207,66 +260,103 @@ json_t *spec_take_metric(struct spec_check *check, const struct spec_key *key, c
 	}
 	if (metric_find(node->text))
 		return json_string(node->text);
-	while (metric_table[count] && count < 64) {
+	for (; metric_table[count] && count < 64; count++) {
 		names[count] = metric_table[count]->name;
-		count++;
+		text_addf(&all, " %s", names[count]);
 	}
 	suggestion = spec_suggestion(node->text, names, count);
-	spec_error(check, node, "there is no metric \"%s\"%s", node->text, suggestion);
+	if (suggestion[0])
+		spec_error(check, node, "there is no metric \"%s\"%s", node->text, suggestion);
+	else
+		spec_error(check, node, "there is no metric \"%s\"; there are%s", node->text, all.data);
 	free(suggestion);
+	text_buf_release(&all);
 	return NULL;
 }
 
 /* ---- rfe ---- */
 
+bool spec_share_of(const char *text, double *out)
+{
+	char number[32];
+	size_t length = strlen(text);
+	double share;
+
+	if (length < 2 || length >= sizeof number || text[length - 1] != '%')
+		return false;
+	memcpy(number, text, length - 1);
+	number[length - 1] = '\0';
+	if (!text_to_double(number, &share) || !(share > 0 && share < 100))
+		return false;
+	*out = share / 100;
+	return true;
+}
+
 json_t *spec_take_drop(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
 	int64_t count;
 	double share;
-	char number[32];
-	size_t length = node->kind == YAML_SCALAR ? strlen(node->text) : 0;
+	char is[SPEC_WHAT_MAX];
 
-	if (length && !strcmp(node->text, "insignificant"))
+	if (node->kind == YAML_SCALAR && !strcmp(node->text, "insignificant"))
 		return json_string("insignificant");
-	if (length && text_to_int64(node->text, &count) && count >= 1 && count <= 1000000)
+	if (node->kind == YAML_SCALAR && text_to_int64(node->text, &count) && count >= 1 && count <= 1000000)
 		return json_integer(count);
-	if (length > 1 && length < sizeof number && node->text[length - 1] == '%') {
-		memcpy(number, node->text, length - 1);
-		number[length - 1] = '\0';
-		if (text_to_double(number, &share) && share > 0 && share < 100)
-			return json_string_nocheck(node->text);
-	}
-	spec_error(check, node, "%s must be a count of at least 1, a share like \"10%%\", or insignificant", key->path);
+	if (node->kind == YAML_SCALAR && spec_share_of(node->text, &share))
+		return json_string_nocheck(node->text);
+	spec_error(check, node, "%s must be a count of at least 1, a share like \"10%%\", or insignificant, not %s", key->path, spec_what_it_is(node, is));
 	return NULL;
+}
+
+/* A number at key of a small mapping; absent: *out stays. False after telling an error. */
+static bool take_number_at(struct spec_check *check, const struct spec_key *key, const struct yaml_node *map, const char *name, double low, double high, bool integer, double *out)
+{
+	const struct yaml_node *node = spec_yaml_get(map, name);
+	char is[SPEC_WHAT_MAX];
+	double value;
+
+	if (!node)
+		return true;
+	if (node->kind == YAML_SCALAR && !node->quoted && text_to_double(node->text, &value) && value >= low && value <= high && (!integer || value == floor(value))) {
+		*out = value;
+		return true;
+	}
+	spec_error(check, node, "%s.%s must be %s from %.15g to %.15g, not %s", key->path, name, integer ? "an integer" : "a number", low, high, spec_what_it_is(node, is));
+	return false;
 }
 
 json_t *spec_take_stop(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
 	static const char *const names[] = {"worse_by", "patience"};
-	const struct yaml_node *worse = spec_yaml_get(node, "worse_by"), *patience = spec_yaml_get(node, "patience");
-	double share = 0;
-	int64_t rounds = 1;
+	double share = 0, rounds = 1;
+	char is[SPEC_WHAT_MAX];
 
 	if (node->kind == YAML_MAP && !only_keys(check, key, node, names, 2))
 		return NULL;
-	if (node->kind == YAML_MAP && worse && worse->kind == YAML_SCALAR && text_to_double(worse->text, &share) && share >= 0 && share <= 1000 &&
-	        (!patience || (patience->kind == YAML_SCALAR && text_to_int64(patience->text, &rounds) && rounds >= 1 && rounds <= 100000)))
-		return json_pack("{s:f, s:I}", "worse_by", share, "patience", (json_int_t)rounds);
-	spec_error(check, node, "%s must be {worse_by: a share like 0.05, patience: a number of rounds}", key->path);
-	return NULL;
+	if (node->kind != YAML_MAP || !spec_yaml_get(node, "worse_by")) {
+		spec_error(check, node, "%s must be {worse_by: 0.05, patience: 2}, not %s", key->path, node->kind == YAML_MAP ? "without worse_by" : spec_what_it_is(node, is));
+		return NULL;
+	}
+	if (!take_number_at(check, key, node, "worse_by", 0, 1000, false, &share) || !take_number_at(check, key, node, "patience", 1, 100000, true, &rounds))
+		return NULL;
+	return json_pack("{s:f, s:I}", "worse_by", share, "patience", (json_int_t)rounds);
 }
 
 json_t *spec_take_choose(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
-	static const char *const names[] = {"tolerance"};
-	const struct yaml_node *tolerance = spec_yaml_get(node, "tolerance");
-	double share;
+	static const char *const names[] = {"tolerance"}, *const words[] = {"best", "one_se", "tolerance"};
+	double share = 0;
+	char is[SPEC_WHAT_MAX], *suggestion;
 
 	if (node->kind == YAML_SCALAR && (!strcmp(node->text, "best") || !strcmp(node->text, "one_se")))
 		return json_string(node->text);
-	if (node->kind == YAML_MAP && only_keys(check, key, node, names, 1) && tolerance && tolerance->kind == YAML_SCALAR && text_to_double(tolerance->text, &share) &&
-	        share >= 0 && share <= 1000)
-		return json_pack("{s:f}", "tolerance", share);
-	spec_error(check, node, "%s must be best, one_se or {tolerance: a share like 0.01}", key->path);
+	if (node->kind == YAML_MAP && node->count) {
+		if (only_keys(check, key, node, names, 1) && take_number_at(check, key, node, "tolerance", 0, 1000, false, &share))
+			return json_pack("{s:f}", "tolerance", share);
+		return NULL;
+	}
+	suggestion = node->kind == YAML_SCALAR ? spec_suggestion(node->text, words, 2) : mem_text("");
+	spec_error(check, node, "%s must be best, one_se or {tolerance: 0.01}, not %s%s", key->path, spec_what_it_is(node, is), suggestion);
+	free(suggestion);
 	return NULL;
 }

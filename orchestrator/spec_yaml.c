@@ -1,5 +1,6 @@
 #include "orchestrator/spec_yaml.h"
 
+#include <errno.h>
 #include <libfyaml.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "storage/base/text.h"
 
 #define DEPTH_MAX 64
+#define KEYS_MAX 10000 /* of one mapping: they are compared with one another */
 
 struct anchor {
 	const char *name;
@@ -163,6 +165,8 @@ static int read_children(struct reader *reader, struct yaml_node *node, enum fy_
 				push(reader, &node->keys, node->count, key);
 			push(reader, &node->items, node->count++, child);
 			node->weight += child->weight + (key != NULL);
+			if (key && node->count > KEYS_MAX)
+				code = fail_at(reader, fy_event_start_mark(event), "more than 10,000 keys in one mapping");
 			key = NULL;
 			if (node->weight > SPEC_YAML_NODES)
 				code = fail_at(reader, fy_event_start_mark(event), "the file unfolds to more than 200,000 values (a YAML bomb?)");
@@ -180,6 +184,8 @@ static int read_node(struct reader *reader, struct fy_event *event, struct yaml_
 	bool map = event->type == FYET_MAPPING_START;
 	int code;
 
+	if (event->type != FYET_ALIAS && fy_event_get_tag_token(event))
+		return fail_at(reader, fy_token_start_mark(fy_event_get_tag_token(event)), "tags like !!str are not understood; put a value in quotes to make it a text");
 	switch (event->type) {
 	case FYET_ALIAS:
 		return take_alias(reader, event, out);
@@ -187,8 +193,10 @@ static int read_node(struct reader *reader, struct fy_event *event, struct yaml_
 		node = new_node(reader, YAML_SCALAR, event);
 		node->text = token_text(reader, fy_event_get_token(event));
 		node->quoted = fy_event_get_node_style(event) != FYNS_PLAIN;
-		if (strlen(node->text) != fy_token_get_text_length(fy_event_get_token(event)) && fy_event_get_token(event))
+		if (fy_event_get_token(event) && strlen(node->text) != fy_token_get_text_length(fy_event_get_token(event)))
 			return fail_at(reader, fy_event_start_mark(event), "a text may not hold a NUL byte");
+		if (!text_is_utf8(node->text, strlen(node->text)))
+			return fail_at(reader, fy_event_start_mark(event), "this text is not valid UTF-8");
 		add_anchor(reader, event, node);
 		*out = node;
 		return 0;
@@ -247,6 +255,40 @@ static int parse(struct yaml_document *document, size_t length, unsigned *line, 
 	return code;
 }
 
+/* What a person can do something about is theirs (ORCH_EINPUT); a disk that fails is not. */
+static int read_source(struct yaml_document *document, size_t *length, struct orch_err *err)
+{
+	struct orch_err why = {0};
+	int code = file_read(document->path, SPEC_YAML_BYTES, &document->source, length, &why);
+
+	if (code == ORCH_EMISSING)
+		return orch_fail(err, ORCH_EINPUT, "there is no such file; `orch init` writes one");
+	if (code == ORCH_EINPUT && file_is_folder(document->path))
+		return orch_fail(err, ORCH_EINPUT, "this is a folder; a campaign file is needed");
+	if (code == ORCH_EINPUT)
+		return orch_fail(err, ORCH_EINPUT, "the file is larger than %u MiB: this is no campaign file", SPEC_YAML_BYTES >> 20);
+	if (code && (why.sys == EACCES || why.sys == EPERM || why.sys == ELOOP || why.sys == ENAMETOOLONG))
+		return orch_fail(err, ORCH_EINPUT, "the file cannot be read: %s", strerror(why.sys));
+	return code ? orch_fail(err, code, "%s", why.text) : 0;
+}
+
+/* Where the bytes stop being UTF-8: character by character up to there. */
+static void find_bad_byte(const char *source, size_t length, unsigned *line, unsigned *column)
+{
+	size_t at = 0, step;
+
+	*line = *column = 1;
+	while (at < length) {
+		for (step = 1; step <= 4 && !(at + step <= length && text_is_utf8(source + at, step)); step++)
+			;
+		if (step > 4)
+			return;
+		*column = source[at] == '\n' ? 1 : *column + 1;
+		*line += source[at] == '\n';
+		at += step;
+	}
+}
+
 int spec_yaml_read(const char *path, struct yaml_document *out, unsigned *line, unsigned *column, struct orch_err *err)
 {
 	size_t length = 0;
@@ -254,19 +296,15 @@ int spec_yaml_read(const char *path, struct yaml_document *out, unsigned *line, 
 
 	*out = (struct yaml_document){.path = path};
 	*line = *column = 0;
-	if (file_is_folder(path))
-		return orch_fail(err, ORCH_EINPUT, "this is a folder; a campaign file is needed");
-	code = file_read(path, SPEC_YAML_BYTES, &out->source, &length, err);
-	if (code == ORCH_EMISSING) {
-		orch_err_clear(err);
-		return orch_fail(err, ORCH_EINPUT, "there is no such file; `orch init` writes one");
-	}
+	code = read_source(out, &length, err);
 	if (code)
 		return code;
 	if (memchr(out->source, 0, length))
 		return orch_fail(err, ORCH_EINPUT, "the file holds NUL bytes: it is no text file");
-	if (!text_is_utf8(out->source, length))
-		return orch_fail(err, ORCH_EINPUT, "the file is not UTF-8 text");
+	if (!text_is_utf8(out->source, length)) {
+		find_bad_byte(out->source, length, line, column);
+		return orch_fail(err, ORCH_EINPUT, "the file is not UTF-8 from here on; save it as UTF-8");
+	}
 	return parse(out, length, line, column, err);
 }
 
