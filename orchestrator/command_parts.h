@@ -1,4 +1,4 @@
-/* The parts of the command engine's driver, shared by command_*.c only. */
+/* The parts of the command engine's driver, shared by command_*.c only; the spec checks a template with command_arguments. */
 #ifndef ORCHESTRATOR_COMMAND_PARTS_H
 #define ORCHESTRATOR_COMMAND_PARTS_H
 

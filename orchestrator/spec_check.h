@@ -70,7 +70,5 @@ json_t *spec_take_parameter_value(struct spec_check *check, const struct param_d
 void spec_check_space(struct spec_check *check, const json_t *hpo, const json_t *fixed, const struct yaml_node *place);
 /* What concerns several keys at once. */
 void spec_check_together(struct spec_check *check, const json_t *resolved);
-/* "{a}" and the like in a command's template: each placeholder is looked up by known(name); false and *unknown (static) for one that is not. */
-bool spec_template_names(const char *run, bool (*known)(const void *context, const char *name), const void *context, char unknown[128]);
 
 #endif

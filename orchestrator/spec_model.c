@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/command_parts.h"
 #include "orchestrator/spec_check.h"
 #include "storage/base/json.h"
 
@@ -145,41 +146,39 @@ static void add_defaults(const struct engine *engine, json_t *params)
 
 /* ---- the command template ---- */
 
-bool spec_template_names(const char *run, bool (*known)(const void *context, const char *name), const void *context, char unknown[128])
-{
-	for (const char *at = run; (at = strchr(at, '{')); at++) {
-		size_t length = strcspn(at + 1, "{} \t\n");
-		char name[100];
-
-		if (at[1 + length] != '}' || length == 0 || length >= sizeof name)
-			continue;
-		memcpy(name, at + 1, length);
-		name[length] = '\0';
-		if (!known(context, name)) {
-			snprintf(unknown, 128, "%s", name);
-			return false;
-		}
-	}
-	return true;
-}
-
 struct placeholders {
 	const json_t *params;
 	const struct yaml_node *space;
+	char unknown[128]; /* the first that will have no value */
 };
 
-static bool known_placeholder(const void *context, const char *name)
+/* As command_arguments asks for values; only whether there will be one is known here. */
+static bool know_placeholder(const void *context, const char *name, struct text_buf *out)
 {
-	const struct placeholders *places = context;
+	struct placeholders *places = *(struct placeholders *const *)context;
 
-	return is_own_placeholder(name) || json_object_get(places->params, name) || spec_yaml_get(places->space, name);
+	if (!is_own_placeholder(name) && !json_object_get(places->params, name) && !spec_yaml_get(places->space, name) && !places->unknown[0])
+		snprintf(places->unknown, sizeof places->unknown, "%s", name);
+	text_add(out, "x");
+	return true;
+}
+
+static void check_template(struct spec_check *check, const struct yaml_node *run, const json_t *params)
+{
+	struct placeholders places = {.params = params, .space = spec_yaml_get(spec_yaml_get(check->document->root, "hpo"), "space")}, *context = &places;
+	struct orch_err err = {0};
+	char **argv = NULL;
+
+	if (command_arguments(run->text, know_placeholder, &context, &argv, &err))
+		spec_error(check, run, "%s", err.text);
+	else if (places.unknown[0])
+		spec_error(check, run, "model.run has the placeholder {%s}, which is no parameter and none of {data} {fold} {repeat} {trial} {features_file} {target} {seed} {threads}", places.unknown);
+	command_arguments_release(argv);
 }
 
 static json_t *take_run(struct spec_check *check, const struct engine *engine, const struct yaml_node *model, const json_t *params)
 {
 	const struct yaml_node *run = spec_yaml_get(model, "run"), *protocol = spec_yaml_get(model, "protocol");
-	struct placeholders places = {.params = params, .space = spec_yaml_get(spec_yaml_get(check->document->root, "hpo"), "space")};
-	char unknown[128];
 
 	if (!engine->external)
 		return json_null();
@@ -189,8 +188,7 @@ static json_t *take_run(struct spec_check *check, const struct engine *engine, c
 		spec_error(check, run ? run : model, "engine %s needs model.run: the command line, with placeholders like {fold} and {data}", engine->name);
 		return json_null();
 	}
-	if (!spec_template_names(run->text, known_placeholder, &places, unknown))
-		spec_error(check, run, "model.run has the placeholder {%s}, which is no parameter and none of {data} {fold} {repeat} {trial} {features_file} {target} {seed} {threads}", unknown);
+	check_template(check, run, params);
 	return json_string_nocheck(run->text);
 }
 
