@@ -95,11 +95,10 @@ same crash__killed_workers_change_nothing "$? $(digest "$WORK/hunted")" "0 $REFE
 # The harness can fail: around the publication of a round the broken build must be caught.
 if [ -x "${ORCH_BROKEN:-}" ]; then
 	caught=0
-	for step in $(grep -nE 'rounds/round_[0-9]+|round_000|COMPLETE' "$WORK/steps" | cut -d: -f1 | head -n 12); do
-		for near in $step $((step + 1)) $((step + 2)); do
-			[ -z "$(try_point "$ORCH_BROKEN" "$near" kill 0)" ] || caught=$((caught + 1))
-			[ $caught -lt 2 ] || break 2
-		done
+	ORCH_CACHE=$WORK/cache3 ORCH_FAULT=count:$WORK/broken_steps "$ORCH_BROKEN" start -q "$WORK/campaign.yaml" --dir "$WORK/broken" >/dev/null 2>&1
+	for step in $(grep -n '^rename' "$WORK/broken_steps" | cut -d: -f1 | sed -n '5,20p'); do # stages of round 0, then the round
+		[ -z "$(try_point "$ORCH_BROKEN" $((step + 2)) kill 0)" ] || caught=$((caught + 1))
+		[ $caught = 0 ] || break
 	done
 	[ $caught -gt 0 ] && ok crash__broken_publication_is_caught || not_ok crash__broken_publication_is_caught "a round published before its files are complete was not noticed"
 else
