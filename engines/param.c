@@ -38,6 +38,16 @@ static bool in_range(const struct param_def *def, const json_t *value)
 	return number >= def->low && number <= def->high && !(def->low_open && number == def->low);
 }
 
+static void add_choices(const char *choices, struct text_buf *out)
+{
+	for (const char *at = choices; *at; at += strspn(at, " ")) {
+		size_t length = strcspn(at, " ");
+
+		text_addf(out, "%s%.*s", at > choices ? ", " : "", (int)length, at);
+		at += length;
+	}
+}
+
 /* "a number above 0 and at most 1", "an integer of at least 1", "true or false". */
 static void allowed(const struct param_def *def, struct text_buf *out)
 {
@@ -49,7 +59,8 @@ static void allowed(const struct param_def *def, struct text_buf *out)
 		return;
 	}
 	if (def->kind == PARAM_CHOICE) {
-		text_addf(out, "one of: %s", def->choices);
+		text_add(out, "one of ");
+		add_choices(def->choices, out);
 		return;
 	}
 	text_add(out, integer ? "an integer" : "a number");
@@ -59,8 +70,10 @@ static void allowed(const struct param_def *def, struct text_buf *out)
 		text_addf(out, "%s at most %.15g", lower ? " and" : " of", def->high);
 	if (def->kind == PARAM_INT_OR_NULL)
 		text_add(out, ", or null");
-	if (def->kind == PARAM_REAL_OR_CHOICE)
-		text_addf(out, ", or one of: %s", def->choices);
+	if (def->kind == PARAM_REAL_OR_CHOICE) {
+		text_add(out, ", or one of ");
+		add_choices(def->choices, out);
+	}
 }
 
 int param_check(const struct param_def *def, const json_t *value, struct orch_err *err)

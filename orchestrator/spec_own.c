@@ -193,7 +193,10 @@ json_t *spec_take_holdout(struct spec_check *check, const struct spec_key *key, 
 		return json_pack("{s:s}", "column", column->text);
 	if (node->kind == YAML_SCALAR && text_to_double(node->text, &share) && share >= 0 && share <= key->high)
 		return json_real(share);
-	spec_error(check, node, "%s must be a share from 0 to %.15g, or {column: name}, not %s", key->path, key->high, spec_what_it_is(node, is));
+	if (node->kind == YAML_MAP)
+		spec_error(check, node, "%s: {column: name} needs the name of a column", key->path);
+	else
+		spec_error(check, node, "%s must be a share from 0 to %.15g, or {column: name}, not %s", key->path, key->high, spec_what_it_is(node, is));
 	return NULL;
 }
 
@@ -334,7 +337,10 @@ json_t *spec_take_stop(struct spec_check *check, const struct spec_key *key, con
 	if (node->kind == YAML_MAP && !only_keys(check, key, node, names, 2))
 		return NULL;
 	if (node->kind != YAML_MAP || !spec_yaml_get(node, "worse_by")) {
-		spec_error(check, node, "%s must be {worse_by: 0.05, patience: 2}, not %s", key->path, node->kind == YAML_MAP ? "without worse_by" : spec_what_it_is(node, is));
+		if (node->kind == YAML_MAP)
+			spec_error(check, node, "%s needs worse_by: a share like 0.05", key->path);
+		else
+			spec_error(check, node, "%s must be {worse_by: 0.05, patience: 2}, not %s", key->path, spec_what_it_is(node, is));
 		return NULL;
 	}
 	if (!take_number_at(check, key, node, "worse_by", 0, 1000, false, &share) || !take_number_at(check, key, node, "patience", 1, 100000, true, &rounds))

@@ -135,8 +135,8 @@ static void check_fold_keys(struct spec_check *check, const char *kind, bool onc
 {
 	static const struct {
 		const char *key, *kinds;
-	} rules[] = {{"by", "group time column"}, {"window", "time"}, {"gap", "time"}, {"k", "kfold group time"}, {"repeats", "kfold group"}, {"shuffle", "kfold group"},
-	        {"stratify", "kfold group column"}};
+	} rules[] = {{"by", "group, time, column"}, {"window", "time"}, {"gap", "time"}, {"k", "kfold, group, time"}, {"repeats", "kfold, group"},
+	        {"shuffle", "kfold, group"}, {"stratify", "kfold, group, column"}};
 
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
 		if (is_given(check, "split.folds", rules[i].key) && !strstr(rules[i].kinds, kind) && !(once && !strcmp(rules[i].key, "repeats"))) {
@@ -192,7 +192,7 @@ void spec_check_together(struct spec_check *check, const json_t *resolved)
 	const struct yaml_node *root = check->document->root, *section = spec_yaml_get(root, "data");
 	bool sound = !check->errors;
 
-	if (section && section->kind == YAML_MAP) {
+	if (section && (section->kind == YAML_MAP || spec_is_nothing(section))) {
 		check_source(check, data);
 		check_targets(check, data);
 		check_groups(check, data, json_object_get(lofo, "groups"));

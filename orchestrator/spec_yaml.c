@@ -161,6 +161,10 @@ static int read_children(struct reader *reader, struct yaml_node *node, enum fy_
 			code = key->kind != YAML_SCALAR ? fail_at(reader, fy_event_start_mark(event), "a key must be a plain word here") :
 			                                  refuse_duplicate(reader, node, key, fy_event_start_mark(event));
 		} else if (!code) {
+			if (key && !child->line) { /* a value that is not there stands where its key does */
+				child->line = key->line;
+				child->column = key->column;
+			}
 			if (key)
 				push(reader, &node->keys, node->count, key);
 			push(reader, &node->items, node->count++, child);
@@ -192,7 +196,7 @@ static int read_node(struct reader *reader, struct fy_event *event, struct yaml_
 	case FYET_SCALAR:
 		node = new_node(reader, YAML_SCALAR, event);
 		node->text = token_text(reader, fy_event_get_token(event));
-		node->quoted = fy_event_get_node_style(event) != FYNS_PLAIN;
+		node->quoted = fy_event_get_token(event) && fy_event_get_node_style(event) != FYNS_PLAIN; /* no token: "key:" with nothing after it */
 		if (fy_event_get_token(event) && strlen(node->text) != fy_token_get_text_length(fy_event_get_token(event)))
 			return fail_at(reader, fy_event_start_mark(event), "a text may not hold a NUL byte");
 		if (!text_is_utf8(node->text, strlen(node->text)))
