@@ -4,6 +4,7 @@
 #include "engines/model/engine.h"
 
 extern const struct engine engine_command;
+extern const struct engine engine_elasticnet;
 extern const struct engine engine_fake;
 extern const struct engine engine_forest;
 extern const struct engine engine_ridge;
@@ -11,6 +12,7 @@ extern const struct engine engine_xgboost;
 
 const struct engine *const engine_table[] = {
 	&engine_command,
+	&engine_elasticnet,
 	&engine_fake,
 	&engine_forest,
 	&engine_ridge,

@@ -162,20 +162,22 @@ double ridge_factor(struct ridge_solver *solver, const uint32_t *active, size_t 
 	return condition;
 }
 
-static void factor_solve(struct ridge_solver *solver, const uint32_t *active, size_t count, double *beta, size_t o)
+void ridge_factor_solve(struct ridge_solver *solver, size_t count, const double *right, double *out)
 {
 	int n = (int)count;
-	double *right = solver->work, *solution = solver->vector;
+	double *scaled = solver->work, *solution = solver->vector;
 
+	if (count == 0)
+		return;
 	for (size_t i = 0; i < count; i++)
-		right[i] = solver->system->xy[o * solver->p + (active ? active[i] : i)] * solver->scale[i];
-	memcpy(solution, right, count * sizeof(*solution));
+		scaled[i] = right[i] * solver->scale[i];
+	memcpy(solution, scaled, count * sizeof(*solution));
 	LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', n, 1, solver->factor, n, solution, n);
-	memcpy(solver->residual, right, count * sizeof(*right));
+	memcpy(solver->residual, scaled, count * sizeof(*scaled));
 	cblas_dsymv(CblasColMajor, CblasUpper, n, -1, solver->matrix, n, solution, 1, 1, solver->residual, 1);
 	LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', n, 1, solver->factor, n, solver->residual, n);
 	for (size_t i = 0; i < count; i++)
-		beta[o * solver->p + (active ? active[i] : i)] = (solution[i] + solver->residual[i]) * solver->scale[i];
+		out[i] = (solution[i] + solver->residual[i]) * solver->scale[i];
 }
 
 static bool cholesky_solve(struct ridge_solver *solver, const uint32_t *active, size_t count, double alpha,
@@ -185,8 +187,15 @@ static bool cholesky_solve(struct ridge_solver *solver, const uint32_t *active, 
 	if (!(how->condition >= RIDGE_CONDITION))
 		return false;
 	memset(beta, 0, solver->p * solver->q * sizeof(*beta));
-	for (size_t o = 0; o < solver->q; o++)
-		factor_solve(solver, active, count, beta, o);
+	for (size_t o = 0; o < solver->q; o++) {
+		double *moments = solver->work + solver->p, *b = beta + o * solver->p;
+
+		for (size_t i = 0; i < count; i++)
+			moments[i] = solver->system->xy[o * solver->p + (active ? active[i] : i)];
+		ridge_factor_solve(solver, count, moments, moments);
+		for (size_t i = 0; i < count; i++)
+			b[active ? active[i] : i] = moments[i];
+	}
 	return true;
 }
 

@@ -56,6 +56,8 @@ int ridge_solve_subset(struct ridge_solver *solver, const uint32_t *active, size
 /* Factors the scaled matrix of the columns (NULL: all, in order) into solver->factor; count x count. Reciprocal
  * condition, or 0. */
 double ridge_factor(struct ridge_solver *solver, const uint32_t *active, size_t count, double alpha);
+/* Solves with the factor made last: (C + alpha penalty) of those columns times out = right. out may be right. */
+void ridge_factor_solve(struct ridge_solver *solver, size_t count, const double *right, double *out);
 /* See gram_sse; beta: columns x outputs. */
 double ridge_sse(const struct ridge_solver *solver, const double *beta, size_t o, double *mass);
 /* What is worth telling, or ""; text has room for 128 bytes. */

@@ -107,7 +107,8 @@ static inline void table_count_missing(struct table *t)
 	}
 }
 
-/* A fold whose test rows are those with in_test(row, argument), whose training rows are the others up to `until`. */
+/* A fold tested on the rows with fold_of[row] == test and trained on the others, or on those below train_below (>= 0).
+ */
 static inline void table_fold(struct table *t, const uint8_t *fold_of, int test, int train_below)
 {
 	uint32_t *train = arena_alloc(&t->arena, t->rows, sizeof(*train)),
@@ -187,6 +188,25 @@ static inline void table_awkward(struct table *t)
 		near[i] = first[i] + 1e-3 * table_normal(501, i);
 		t->target[i] += 2 * (far[i] - 1e6);
 	}
+}
+
+/* The table of reference_ridge.py: two outputs, rows 0, 3, 6.. are tested, weights 1 2 3 4 1 2.. */
+static inline void table_reference(
+        struct table *t, const double *x, const double *y, size_t rows, size_t columns, bool weights)
+{
+	static const char *const names[] = {"a", "b", "c", "d"};
+	uint8_t fold_of[256];
+
+	table_begin(t, rows, 2, weights);
+	for (size_t j = 0; j < columns; j++)
+		memcpy(table_number(t, names[j]), x + j * rows, rows * sizeof(double));
+	memcpy(t->target, y, 2 * rows * sizeof(double));
+	for (size_t i = 0; i < rows; i++) {
+		fold_of[i] = i % 3 == 0;
+		if (weights)
+			t->weight[i] = 1 + (double)(i % 4);
+	}
+	table_fold(t, fold_of, 1, -1);
 }
 
 /* ---- what a job answered ---- */

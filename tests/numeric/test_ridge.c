@@ -620,7 +620,6 @@ static void ridge__stops_when_told(void **state)
 
 #include "tests/numeric/reference_ridge.h"
 
-/* The table that reference_ridge.py makes too: sums of sines, so that both have the same numbers. */
 static void ridge__equals_scikit_learn(void **state)
 {
 	(void)state;
@@ -631,24 +630,8 @@ static void ridge__equals_scikit_learn(void **state)
 		struct recorder predicted = {0}, scored = {0};
 		struct table t;
 
-		table_begin(&t, REFERENCE_ROWS, 2, want->weights);
-		for (size_t j = 0; j < REFERENCE_COLUMNS; j++) {
-			static const char *const names[] = {"a", "b", "c", "d"};
-			double *values = table_number(&t, names[j]);
-
-			for (size_t i = 0; i < t.rows; i++)
-				values[i] = reference_x[j][i];
-		}
-		uint8_t fold_of[REFERENCE_ROWS];
-
-		for (size_t i = 0; i < t.rows; i++) {
-			t.target[i] = reference_y[0][i];
-			t.target[t.rows + i] = reference_y[1][i];
-			fold_of[i] = i % 3 == 0;
-			if (t.weight)
-				t.weight[i] = 1 + (double)(i % 4);
-		}
-		table_fold(&t, fold_of, 1, -1);
+		table_reference(
+		        &t, &reference_x[0][0], &reference_y[0][0], REFERENCE_ROWS, REFERENCE_COLUMNS, want->weights);
 		json_t *params = make_params(want->alpha, want->intercept, want->standardize);
 
 		variants_add(&variants, params, (uint32_t[]){1}, want->without_b);
