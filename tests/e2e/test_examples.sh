@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Every campaign under examples/ runs as it stands (the diamonds with a smaller search: `make demo` runs all of it).
+source "$(dirname "$0")/lib.sh"
+for example in nba2k breast_cancer; do
+	cp -r "$EXAMPLES/$example" "$example"
+	expect "example_${example}__runs" 0 '' "$ORCH" start -q "$example/campaign.yaml" --dir "$example/c"
+	check "example_${example}__whole" "$ORCH" verify -q "$example/c"
+	check "example_${example}__chosen" grep -q '"chosen": {' "$example/c/summary.json"
+done
+cp -r "$EXAMPLES/diamonds" diamonds
+sed -i 's/trees: \[50, 100, 200\].*/trees: [20, 40]/; s/learning_rate: .*/learning_rate: [0.3]/; s/min_child_weight: .*/min_child_weight: [1]/; s/max_rounds: 4/max_rounds: 3/' diamonds/campaign.yaml
+expect example_diamonds__runs 0 '' "$ORCH" start -q diamonds/campaign.yaml --dir diamonds/c
+same example_diamonds__three_rounds "$(ls diamonds/c/rounds | wc -l)" 3
+check example_diamonds__model_is_xgboosts_own grep -q '"learner"' diamonds/c/rounds/round_000/03_baseline/model.json
+check example_diamonds__groups_are_dropped_together grep -q '^size,' diamonds/c/rounds/round_000/04_lofo/lofo.csv
+mkdir demo && cd demo || exit 1
+expect init_demo__writes 0 '' "$ORCH" init --demo
+expect init_demo__runs 0 '' "$ORCH" start -q campaign.yaml
+expect doctor__runs 0 'sqlite|SQLite' "$ORCH" doctor
+expect schema__is_json 0 'json-schema.org' "$ORCH" schema
+expect schema__keys 0 'split.folds.k' "$ORCH" schema --keys
+for command in init plan start resume status stop show verify bundle doctor schema; do
+	expect "help__$command" 0 'usage: orch' "$ORCH" "$command" --help
+done
+finish
