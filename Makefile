@@ -141,7 +141,7 @@ check-asan: ## unit and end-to-end tests under the address and undefined-behavio
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan DUCKDB_DIR=$(DUCKDB_DIR) SANITIZE=address,undefined asan-tests
 
 asan-tests: all $(UNIT_TESTS)
-	@ASAN_OPTIONS=detect_leaks=1:suppressions= LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp UBSAN_OPTIONS=print_stacktrace=1 $(TEST_ENV) \
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp UBSAN_OPTIONS=print_stacktrace=1 $(TEST_ENV) \
 		tests/run $(UNIT_TESTS) $(E2E_TESTS)
 
 # --- house ----------------------------------------------------------------------------------------------------------
