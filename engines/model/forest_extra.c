@@ -7,12 +7,19 @@
 #include "engines/model/forest_split.h"
 
 #define FOREST_PART_THRESHOLD 3
-#define FOREST_WIDE_CODES __attribute__((target_clones("avx512f", "avx2", "default"))) /* integers only: the same bits in each */
+/* Integers only: the same bits in each. The thread sanitizer is not up yet when the clone is chosen. */
+#ifdef __SANITIZE_THREAD__
+#define FOREST_WIDE_CODES
+#else
+#define FOREST_WIDE_CODES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#define FOREST_LINE_VALUES 8 /* in a cache line */
+#define FOREST_STRETCH_VALUES 64
 
 struct extra_try {
 	const struct forest_column *column;
 	uint32_t *codes; /* of the node's rows */
-	uint32_t low, high, grid;
+	uint32_t low, high, range, grid;
 	double threshold;
 	struct forest_node_sums missing;
 };
@@ -122,19 +129,36 @@ static void try_draw(struct forest_scorer *s, struct extra_try *try, struct fore
 	__builtin_prefetch(&column->grid[try->grid]);
 }
 
-/* Sums of what lies left of the threshold. The cut is first known as a stretch of codes, low .. high - 1; only when rows
- * lie inside it is it looked up among the values. */
-static struct forest_node_sums try_cut(struct forest_scorer *s, struct extra_try *try, double threshold)
+/* Are rows likely to lie inside the stretch where the cut is? */
+static bool stretch_matters(const struct forest_scorer *s, const struct extra_try *try)
+{
+	return (uint64_t)(try->high - try->low - 1) * s->count * 2 > try->range;
+}
+
+/* The cut is now known as a stretch of codes, low .. high - 1. */
+static void try_narrow(struct forest_scorer *s, struct extra_try *try)
 {
 	const struct forest_column *column = try->column;
-	uint32_t begin = column->grid[try->grid], end = column->grid[try->grid + 1], range = try->high - try->low;
-	struct forest_node_sums left;
+	uint32_t begin = column->grid[try->grid], end = column->grid[try->grid + 1];
 
+	try->range = try->high - try->low;
 	if (begin > try->low + 1)
 		try->low = begin - 1;
 	if (end < try->high)
 		try->high = end;
-	if ((uint64_t)(try->high - try->low - 1) * s->count * 2 <= range &&
+	if (!stretch_matters(s, try) || try->high - try->low > FOREST_STRETCH_VALUES)
+		return;
+	for (uint32_t code = try->low; code < try->high; code += FOREST_LINE_VALUES)
+		__builtin_prefetch(&column->values[code]);
+}
+
+/* Sums of what lies left of the threshold. Only when rows lie inside the stretch is the cut looked up among the values. */
+static struct forest_node_sums try_cut(struct forest_scorer *s, struct extra_try *try, double threshold)
+{
+	const struct forest_column *column = try->column;
+	struct forest_node_sums left;
+
+	if (!stretch_matters(s, try) &&
 	    sum_left(s, try->codes, try->low, try->high, &left) == 0)
 		return left;
 	try->low = forest_code_below(column, try->low, try->high, threshold);
@@ -197,6 +221,9 @@ void forest_extra_score(struct forest_scorer *s, const uint32_t *features, uint3
 		for (uint32_t i = 0; i < size; i++)
 			if (splits[features[i]].varies)
 				try_draw(s, &tries[i], &splits[features[i]]);
+		for (uint32_t i = 0; i < size; i++)
+			if (splits[features[i]].varies)
+				try_narrow(s, &tries[i]);
 		for (uint32_t i = 0; i < size; i++)
 			try_finish(s, &tries[i], &splits[features[i]]);
 	}
