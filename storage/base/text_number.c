@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,22 @@
 #include "storage/base/err.h"
 #include "storage/base/text.h"
 
+static locale_t plain;
+
 /* glibc hands out its static "C" locale here: nothing is allocated and nothing needs to be freed. */
+static void plain_make(void)
+{
+	plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (!plain)
+		orch_bug("the C locale is missing");
+}
+
 static locale_t plain_locale(void)
 {
-	static locale_t locale;
-	if (!locale) {
-		locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-		if (!locale)
-			orch_bug("the C locale is missing");
-	}
-	return locale;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, plain_make);
+	return plain;
 }
 
 const char *text_number(double value, char out[TEXT_NUMBER_MAX])
