@@ -85,13 +85,33 @@ static char *join(const json_t *names, size_t most)
 	return text_take(&buf);
 }
 
+/* "trees 200, learning_rate 0.1"; nothing searched: "as given". */
+static char *settings_text(json_t *searched)
+{
+	struct text_buf buf = {0};
+	char number[TEXT_NUMBER_MAX];
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(searched, name, value) {
+		char *text = json_is_real(value) ? mem_text(text_number(json_real_value(value), number)) : json_is_string(value) ? mem_text(json_string_value(value)) :
+		        json_text(value, JSON_STYLE_LINE);
+
+		text_addf(&buf, "%s%s %s", buf.length ? ", " : "", name, text);
+		free(text);
+	}
+	if (!buf.length)
+		text_add(&buf, "as given");
+	return text_take(&buf);
+}
+
 static void add_answer(struct text_buf *out, const struct round_files *files)
 {
 	const char *metric = json_get_text(files->metrics, "metric", "score");
 	json_t *cv = json_object_get(json_object_get(files->metrics, "cv"), metric), *holdout = json_object_get(files->metrics, "holdout");
 	json_t *gain = json_object_get(files->comparison, "gain"), *dropped = json_object_get(files->comparison, "dropped");
 	char *mean = number_text(json_object_get(cv, "mean")), *sd = number_text(json_object_get(cv, "sd")), *held = number_text(json_object_get(holdout, metric));
-	char *note = text_format("cross-validated, s.d. over folds %s", sd), *params = json_text(json_object_get(files->best, "searched"), JSON_STYLE_LINE);
+	char *note = text_format("cross-validated, s.d. over folds %s", sd), *params = settings_text(json_object_get(files->best, "searched"));
 	char *what = json_array_size(dropped) ? join(dropped, 6) : mem_text("nothing"), *gained = number_text(gain);
 	char *gain_note = json_is_number(gain) ? text_format("%s without it: %s%s", metric, json_number_value(gain) > 0 ? "better by " : "changes by ", gained) : mem_text("");
 
@@ -227,11 +247,11 @@ static void add_trials(struct text_buf *out, const struct csv_table *trials, jso
 int round_page_write(const char *folder, unsigned round, const char *campaign, struct text_buf *out, struct orch_err *err)
 {
 	struct round_files files = {0};
-	char *title = text_format("%s, round %u", campaign, round), *subtitle;
+	char *title = text_format("%s, round %u", campaign, round), *subtitle, rows[TEXT_NUMBER_MAX];
 	int code = read_files(folder, &files, err);
 
 	if (!code) {
-		subtitle = text_format("%lld rows, %zu features, target %s", (long long)json_get_int(files.dataset, "rows", 0), json_array_size(json_object_get(files.dataset, "features")),
+		subtitle = text_format("%s rows, %zu features, target %s", text_count(json_get_int(files.dataset, "rows", 0), rows), json_array_size(json_object_get(files.dataset, "features")),
 		        json_get_text(json_array_get(json_object_get(files.dataset, "targets"), 0), "name", "?"));
 		page_begin(out, title, subtitle);
 		add_answer(out, &files);
