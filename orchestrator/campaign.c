@@ -152,11 +152,23 @@ static void say_data(struct display *display, const struct study *study, const s
 	json_t *note;
 	size_t i;
 
-	display_line(display, "data: %s rows, %zu features, %u folds%s (%s in %s)", text_count((int64_t)study->frame->rows, rows), study->all_feature_count,
-	        study->folds, study->holdout_rows ? " and a holdout" : "", data->frame_reused ? "prepared before, nothing read again" : "prepared",
-	        text_seconds(data->seconds, seconds));
+	display_line(display, "data: %s rows, %zu features, %u folds%s (%s%s)", text_count((int64_t)study->frame->rows, rows), study->all_feature_count,
+	        study->folds, study->holdout_rows ? " and a holdout" : "", data->frame_reused ? "prepared before: nothing is read again" : "prepared in ",
+	        data->frame_reused ? "" : text_seconds(data->seconds, seconds));
 	json_array_foreach(data->notes, i, note)
 		display_line(display, "  note: %s", json_string_value(note));
+}
+
+static void say_plan(struct display *display, const struct plan *plan)
+{
+	char configurations[TEXT_NUMBER_MAX], fits[TEXT_NUMBER_MAX], low[TEXT_NUMBER_MAX], high[TEXT_NUMBER_MAX];
+
+	display_line(display, "plan: %s configuration%s a round, %s%llu round%s, %s fits", text_count((int64_t)plan->configurations, configurations),
+	        plan->configurations == 1 ? "" : "s", plan->rounds > 1 ? "at most " : "", (unsigned long long)plan->rounds, plan->rounds == 1 ? "" : "s",
+	        text_count((int64_t)plan->fits, fits));
+	display_line(display, "workers: %u x %u thread%s (%s)", plan->workers, plan->threads, plan->threads == 1 ? "" : "s", plan->workers_reason);
+	if (isfinite(plan->seconds_low) && isfinite(plan->seconds_high))
+		display_line(display, "time: %s to %s, by the first fits", text_seconds(plan->seconds_low, low), text_seconds(plan->seconds_high, high));
 }
 
 static int check_not_there(const struct spec *spec, const struct campaign_options *options, struct orch_err *err)
@@ -195,8 +207,10 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 		code = probe_time(spec, campaign->study, &data, &campaign->plan, err);
 	if (!code && !options->allow_large)
 		code = plan_check_limits(&campaign->plan, spec, err);
-	if (!code)
+	if (!code) {
+		say_plan(display, &campaign->plan);
 		code = publish_folder(campaign, options, &data, err);
+	}
 	if (!code)
 		code = open_ledger(campaign, err);
 	if (!code)

@@ -74,6 +74,34 @@ static int publish(struct campaign *campaign, struct round_run *run, struct orch
 	return code;
 }
 
+/* What the round came to, in a line. */
+static void say_round(struct campaign *campaign, unsigned round)
+{
+	char *path = campaign_round_path(campaign, round), score[TEXT_NUMBER_MAX] = "no score";
+	struct text_buf line = {0};
+	json_t *comparison = NULL, *units, *name;
+	size_t i;
+
+	if (!read_in(path, "06_comparison/comparison.json", &comparison, NULL)) {
+		double mean = json_get_real(json_object_get(comparison, "before"), "mean", NAN), after = json_get_real(json_object_get(comparison, "after"), "mean", NAN);
+
+		if (isfinite(mean))
+			snprintf(score, sizeof score, "%.6g", mean);
+		text_addf(&line, "round %u is done: %s %s", round, campaign->study->metric->name, score);
+		units = json_object_get(comparison, "units");
+		json_array_foreach(units, i, name)
+			text_addf(&line, "%s%s", i ? ", " : "; dropped: ", json_string_value(name));
+		if (isfinite(after))
+			text_addf(&line, " (without: %.6g)", after);
+		if (!json_array_size(units))
+			text_addf(&line, "; %s", json_get_text(comparison, "reason", ""));
+		display_line(campaign->display, "%s", line.data);
+	}
+	json_decref(comparison);
+	text_buf_release(&line);
+	free(path);
+}
+
 int campaign_round(struct campaign *campaign, unsigned round, const json_t *features, struct orch_err *err)
 {
 	struct round_run *run = NULL;
@@ -103,7 +131,11 @@ int campaign_round(struct campaign *campaign, unsigned round, const json_t *feat
 	if (!code)
 		code = publish(campaign, run, err);
 	round_run_close(run);
-	return code ? code : campaign_seal_round(campaign, round, err);
+	if (!code)
+		code = campaign_seal_round(campaign, round, err);
+	if (!code)
+		say_round(campaign, round);
+	return code;
 }
 
 /* ---- after the commit point ---- */

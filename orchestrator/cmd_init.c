@@ -237,9 +237,9 @@ static void say(const struct arguments *arguments, const char *folder, const str
 	char *path = file_join(folder, "campaign.yaml"), *quoted = command_quote(path);
 
 	for (size_t i = 0; i < files->count; i++)
-		command_say(arguments, "%s/%s%s", folder, files->names[i],
-		        !strcmp(files->names[i], DEMO_SOURCE) ? "          600 flats, made up" :
-		        !strcmp(files->names[i], "campaign.yaml") ? "      the campaign: read it, change it" : "  for editors: completion and checks");
+		command_say(arguments, "%s/%-22s %s", folder, files->names[i],
+		        !strcmp(files->names[i], DEMO_SOURCE) ? "600 flats, made up" :
+		        !strcmp(files->names[i], "campaign.yaml") ? "the campaign: read it, change it" : "for editors: completion and checks");
 	command_next(arguments, "%s %s %s", command_program(), arguments_flag(arguments, "--demo") || arguments_flag(arguments, "--source") ? "start" : "plan", quoted);
 	free(path);
 	free(quoted);

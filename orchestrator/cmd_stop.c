@@ -59,7 +59,7 @@ static int wait_gone(int fd, double seconds, struct orch_err *err)
 	}
 }
 
-static int stop(const struct arguments *arguments, const char *campaign, double timeout, struct orch_err *err)
+static int stop(const struct arguments *arguments, const char *campaign, double timeout, bool *asked, struct orch_err *err)
 {
 	struct process_id holder = {0}, self;
 	bool alive = false;
@@ -75,6 +75,7 @@ static int stop(const struct arguments *arguments, const char *campaign, double 
 		command_say(arguments, "%s is not running", campaign);
 		return 0;
 	}
+	*asked = true;
 	code = ask(fd, arguments_flag(arguments, "--now"), err);
 	if (!code) {
 		command_say(arguments, "asked pid %d to stop%s", (int)holder.pid, arguments_flag(arguments, "--now") ? " now" : "; running fits end first");
@@ -93,6 +94,7 @@ int cmd_stop(int argc, char **argv)
 	char *campaign = NULL, *path;
 	const char *limit;
 	double timeout = 0;
+	bool asked = false;
 	int code;
 
 	if (!command_begin("stop", argc, argv, &arguments, &code))
@@ -103,10 +105,10 @@ int cmd_stop(int argc, char **argv)
 	else
 		code = command_campaign(&arguments, &campaign, &err);
 	if (!code)
-		code = stop(&arguments, campaign, timeout, &err);
+		code = stop(&arguments, campaign, timeout, &asked, &err);
 	if (!code) {
 		path = command_quote(campaign);
-		command_next(&arguments, "%s resume %s", command_program(), path);
+		command_next(&arguments, "%s %s %s", command_program(), asked ? "resume" : "status", path);
 		free(path);
 	}
 	free(campaign);

@@ -36,6 +36,19 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+const char *command_nearest(const char *word, const char *const *names, size_t count)
+{
+	const char *found = NULL;
+	size_t length = strlen(word), matches = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (length >= 3 && !strncmp(names[i], word, length)) {
+			found = names[i];
+			matches++;
+		}
+	return matches == 1 ? found : text_nearest(word, names, count);
+}
+
 /* ---- parsing ---- */
 
 static size_t long_length(const struct command_option *option)
@@ -71,7 +84,7 @@ static int unknown_option(const struct command *command, const char *word, size_
 		names[count] = texts[count];
 	}
 	names[count++] = "--help";
-	near = text_nearest(given, names, count);
+	near = command_nearest(given, names, count);
 	if (near)
 		code = orch_fail(err, ORCH_EINPUT, "unknown option %s; did you mean %s?", shown, near);
 	else

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "orchestrator/spec.h"
 #include "storage/base/err.h"
@@ -24,6 +25,8 @@ struct command {
 };
 extern const struct command command_table[]; /* name NULL ends it */
 const struct command *command_find(const char *name);
+/* What was meant by word: the only name that begins with it, else the nearest one, else NULL. */
+const char *command_nearest(const char *word, const char *const *names, size_t count);
 
 /* Parsed arguments of a command: options by name, the rest in order. */
 struct arguments {

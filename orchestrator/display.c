@@ -19,6 +19,8 @@
 #define STATUS_SECONDS 0.5
 #define LOG_SECONDS 60.0
 #define STAGES_SHOWN 4
+#define TITLE_WIDTH 24
+#define CLOCK_SECONDS 120 /* nearer ends need no time of day */
 
 struct display {
 	bool quiet, terminal, color;
@@ -32,6 +34,7 @@ struct display {
 	int64_t best_trial;
 	double eta_low, eta_high;
 	double last_draw, last_status, last_log;
+	unsigned stops_said; /* of scheduler_stop_requests */
 	bool titled;
 };
 
@@ -48,11 +51,20 @@ struct display *display_open(bool quiet)
 	return display;
 }
 
-static void erase(struct display *display)
+static void add_erase(struct display *display, struct text_buf *frame)
 {
 	for (; display->lines_drawn > 0; display->lines_drawn--)
-		fputs("\033[1A\033[2K", stderr);
-	fputs("\r", stderr);
+		text_add(frame, "\033[1A\033[2K");
+	text_add(frame, "\r");
+}
+
+static void erase(struct display *display)
+{
+	struct text_buf frame = {0};
+
+	add_erase(display, &frame);
+	fwrite(frame.data, 1, frame.length, stderr);
+	text_buf_release(&frame);
 }
 
 void display_close(struct display *display)
@@ -68,13 +80,14 @@ void display_close(struct display *display)
 	free(display);
 }
 
+/* A night's log crosses midnight: with the date. */
 static void stamp(char out[24])
 {
 	time_t now = time(NULL);
 	struct tm parts;
 
 	localtime_r(&now, &parts);
-	strftime(out, 24, "%H:%M:%S", &parts);
+	strftime(out, 24, "%Y-%m-%d %H:%M:%S", &parts);
 }
 
 void display_line(struct display *display, const char *format, ...)
@@ -148,12 +161,13 @@ void display_stage_end(struct display *display, const char *name, const char *te
 {
 	struct text_buf line = {0};
 	char seconds[TEXT_NUMBER_MAX], count[TEXT_NUMBER_MAX];
+	const char *title = text ? text : name;
 
 	for (size_t i = 0; i < display->stage_count; i++)
 		if (!strcmp(display->stages[i].name, name)) {
 			struct display_stage *stage = &display->stages[i];
 
-			text_addf(&line, "  %-16s %s fits in %s", name, text_count((int64_t)stage->total, count), text_seconds(process_clock() - stage->started, seconds));
+			text_addf(&line, "  %-*s %s fits in %s", TITLE_WIDTH, title, text_count((int64_t)stage->total, count), text_seconds(process_clock() - stage->started, seconds));
 			if (stage->failed)
 				text_addf(&line, ", %llu failed", (unsigned long long)stage->failed);
 			if (!strcmp(name, stage_table[STAGE_HPO].name) && display->best_trial >= 0) {
@@ -165,7 +179,6 @@ void display_stage_end(struct display *display, const char *name, const char *te
 		}
 	if (line.length)
 		display_line(display, "%s", line.data);
-	(void)text;
 	text_buf_release(&line);
 }
 
@@ -191,7 +204,7 @@ static void clock_at(double seconds, char out[16])
 	struct tm parts;
 
 	localtime_r(&then, &parts);
-	strftime(out, 16, "%H:%M", &parts);
+	strftime(out, 16, seconds > 20 * 3600 ? "%a %H:%M" : "%H:%M", &parts);
 }
 
 static void eta_text(const struct display *display, struct text_buf *out)
@@ -202,7 +215,9 @@ static void eta_text(const struct display *display, struct text_buf *out)
 		return;
 	clock_at(display->eta_low, from);
 	clock_at(display->eta_high, to);
-	text_addf(out, "left %s to %s (%s-%s)", text_seconds(display->eta_low, low), text_seconds(display->eta_high, high), from, to);
+	text_addf(out, "left: %s to %s", text_seconds(display->eta_low, low), text_seconds(display->eta_high, high));
+	if (display->eta_high >= CLOCK_SECONDS)
+		text_addf(out, " (%s-%s)", from, to);
 }
 
 static double rate_of(const struct display_stage *stage)
@@ -221,7 +236,7 @@ static void bar(struct text_buf *out, const struct display_stage *stage, unsigne
 }
 
 /* Cuts at the terminal's width, counting characters, not bytes; escapes are added around whole lines only. */
-static void put_line(struct display *display, const char *text, unsigned width, const char *color)
+static void put_line(struct display *display, struct text_buf *frame, const char *text, unsigned width, const char *color)
 {
 	size_t bytes = 0;
 	unsigned columns = 0;
@@ -232,7 +247,7 @@ static void put_line(struct display *display, const char *text, unsigned width, 
 			bytes++;
 		columns++;
 	}
-	fprintf(stderr, "%s%.*s%s\n", display->color ? color : "", (int)bytes, text, display->color ? "\033[0m" : "");
+	text_addf(frame, "%s%.*s%s\n", display->color ? color : "", (int)bytes, text, display->color && *color ? "\033[0m" : "");
 	display->lines_drawn++;
 }
 
@@ -243,40 +258,59 @@ static unsigned terminal_width(void)
 	return ioctl(2, TIOCGWINSZ, &size) || size.ws_col < 20 ? 79 : size.ws_col - 1u;
 }
 
+static void add_stage_line(const struct display_stage *stage, struct text_buf *line)
+{
+	char done[TEXT_NUMBER_MAX], total[TEXT_NUMBER_MAX];
+	double rate = rate_of(stage);
+
+	text_addf(line, "  %-*s ", TITLE_WIDTH, stage->title ? stage->title : stage->name);
+	bar(line, stage, 24);
+	text_addf(line, " %s of %s", text_count((int64_t)stage->done, done), text_count((int64_t)stage->total, total));
+	if (rate > 0)
+		text_addf(line, "  %.3g fits/s", rate);
+	if (stage->failed)
+		text_addf(line, "  %llu failed", (unsigned long long)stage->failed);
+}
+
+static void set_title(struct display *display, struct text_buf *frame)
+{
+	const struct display_stage *stage = &display->stages[0];
+
+	if (!stage->total)
+		return;
+	text_addf(frame, "\033]0;orch: round %u %s %d%%\007", display->round, stage->name, (int)(100 * stage->done / stage->total));
+	display->titled = true;
+}
+
+/* One write a frame: what is half drawn would flicker. */
 static void draw(struct display *display)
 {
 	unsigned width = terminal_width();
-	struct text_buf line = {0};
+	struct text_buf frame = {0}, line = {0};
 
-	erase(display);
+	add_erase(display, &frame);
 	for (size_t i = 0; i < display->stage_count; i++) {
-		const struct display_stage *stage = &display->stages[i];
-		double rate = rate_of(stage);
-
 		line.length = 0;
-		text_addf(&line, "round %u  %-12s ", display->round, stage->name);
-		bar(&line, stage, 24);
-		text_addf(&line, " %llu/%llu", (unsigned long long)stage->done, (unsigned long long)stage->total);
-		if (rate > 0)
-			text_addf(&line, "  %.3g fits/s", rate);
-		if (stage->failed)
-			text_addf(&line, "  %llu failed", (unsigned long long)stage->failed);
-		put_line(display, line.data, width, "");
+		add_stage_line(&display->stages[i], &line);
+		put_line(display, &frame, line.data, width, "");
 	}
-	line.length = 0;
-	best_text(display, &line);
-	if (line.length && display->stage_count)
-		put_line(display, line.data, width, "\033[32m");
-	line.length = 0;
-	eta_text(display, &line);
-	if (line.length && display->stage_count)
-		put_line(display, line.data, width, "\033[2m");
-	if (display->stage_count && display->stages[0].total) {
-		fprintf(stderr, "\033]0;orch: round %u %s %d%%\007", display->round, display->stages[0].name,
-		        (int)(100 * display->stages[0].done / display->stages[0].total));
-		display->titled = true;
+	if (display->stage_count && display->best_trial >= 0) {
+		line.length = 0;
+		text_add(&line, "  ");
+		best_text(display, &line);
+		put_line(display, &frame, line.data, width, "\033[32m");
 	}
+	if (display->stage_count && isfinite(display->eta_low)) {
+		line.length = 0;
+		text_add(&line, "  ");
+		eta_text(display, &line);
+		put_line(display, &frame, line.data, width, "\033[2m");
+	}
+	if (display->stage_count)
+		set_title(display, &frame);
+	fwrite(frame.data, 1, frame.length, stderr);
 	fflush(stderr);
+	text_buf_release(&frame);
 	text_buf_release(&line);
 }
 
@@ -351,16 +385,28 @@ void display_status_file(struct display *display, struct campaign *campaign, con
 
 	json_object_set_new(json_object_get(status, "trials"), "total", json_integer((json_int_t)(campaign->plan.configurations > INT64_MAX / 1024 ? INT64_MAX :
 	        campaign->plan.configurations * (campaign->rounds_done + (uint64_t)active))));
-	text = json_text(status, JSON_STYLE_CANONICAL);
+	text = json_text(status, JSON_STYLE_LINE);
 	file_replace_fast(path, text, strlen(text), NULL); /* it may be lost: status derives it from the ledger then */
 	json_decref(status);
 	free(text);
 	free(path);
 }
 
+static void say_stopping(struct display *display)
+{
+	unsigned requests = scheduler_stop_requests();
+
+	if (requests == display->stops_said)
+		return;
+	display->stops_said = requests;
+	display_line(display, requests == 1 ? "stopping: running fits end first (Ctrl-C once more stops now)" : "stopping now");
+}
+
 void display_tick(struct display *display, struct campaign *campaign)
 {
 	double now = process_clock();
+
+	say_stopping(display);
 
 	if (now - display->last_status >= STATUS_SECONDS) {
 		display_status_file(display, campaign, "running");

@@ -14,9 +14,9 @@
 static int print_beginning(void)
 {
 	printf("orch runs experiment campaigns on tabular data and never loses a finished result.\n\n"
-	       "  %s init --demo              a campaign file and data to try it with\n"
-	       "  %s start campaign.yaml      runs it; whatever happens, `orch resume` goes on\n"
-	       "  %s status --watch           what it is doing, from any other shell\n\n"
+	       "  %s init --demo\n      writes a campaign file, and data to try it with\n"
+	       "  %s start campaign.yaml\n      runs it; whatever happens, `orch resume` goes on\n"
+	       "  %s status --watch\n      what it is doing, from any other shell\n\n"
 	       "`orch help` lists all commands.\n", command_program(), command_program(), command_program());
 	return 0;
 }
@@ -26,7 +26,7 @@ static int print_commands(void)
 	printf("usage: orch COMMAND [arguments]\n\n");
 	for (const struct command *command = command_table; command->name; command++)
 		if (!command->hidden)
-			printf("  %-12s %-8s %s\n", command->name, command->arguments, command->summary);
+			printf("  %-12s %-16s %s\n", command->name, command->arguments, command->summary);
 	printf("\n`orch help COMMAND` explains one. Exit status: 0 done, 1 failed, 2 usage, campaign file or data, 3 above the\n"
 	       "limits, 4 held by another orch, 5 damaged, 75 interrupted (`orch resume` goes on).\n");
 	return 0;
@@ -41,7 +41,7 @@ static int unknown_command(const char *word)
 	for (const struct command *command = command_table; command->name; command++)
 		if (!command->hidden)
 			names[count++] = command->name;
-	near = text_nearest(word, names, count);
+	near = command_nearest(word, names, count);
 	if (near)
 		fprintf(stderr, "orch: unknown command \"%s\"; did you mean \"%s\"?\n", shown, near);
 	else

@@ -180,9 +180,9 @@ static int add_task(void *context, const json_t *event, struct orch_err *err)
 		at--;
 	if (at == slowest->count)
 		return 0;
-	json_array_insert_new(slowest->list, at, json_pack("{s:i, s:s, s:I, s:I, s:f, s:I, s:s}", "round", (int)slowest->round, "stage", json_get_text(event, "stage", ""), "trial",
+	json_array_insert_new(slowest->list, at, json_pack("{s:i, s:s, s:I, s:I, s:f, s:I, s:s, s:O?}", "round", (int)slowest->round, "stage", json_get_text(event, "stage", ""), "trial",
 	        (json_int_t)json_get_int(event, "trial", -1), "fits", (json_int_t)json_get_int(event, "fits", 0), "seconds", seconds, "peak_rss",
-	        (json_int_t)json_get_int(event, "peak_rss", 0), "end", json_get_text(event, "end", "")));
+	        (json_int_t)json_get_int(event, "peak_rss", 0), "end", json_get_text(event, "end", ""), "folds", json_object_get(event, "folds")));
 	if (json_array_size(slowest->list) > slowest->count)
 		json_array_remove(slowest->list, slowest->count);
 	return 0;

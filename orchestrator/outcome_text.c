@@ -144,8 +144,9 @@ static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_fe
 
 	if (!json_is_object(chosen))
 		return;
-	text_addf(out, "  chosen    round %lld: %zu of %zu features (%s)\n", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
-	        json_array_size(json_object_get(outcome, "all_features")), json_get_text(chosen, "reason", ""));
+	text_addf(out, "  chosen    round %lld: %zu of %zu features\n", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
+	        json_array_size(json_object_get(outcome, "all_features")));
+	text_addf(out, "  why       %s\n", json_get_text(chosen, "reason", ""));
 	add_score(out, outcome);
 	text_add(out, "  with      ");
 	add_params(out, json_object_size(searched) ? searched : json_object_get(chosen, "params"));
@@ -224,6 +225,19 @@ static void add_failures(struct text_buf *out, const json_t *outcome, bool with_
 	}
 }
 
+static void add_folds(struct text_buf *out, const json_t *folds)
+{
+	size_t count = json_array_size(folds);
+	long long first = (long long)json_integer_value(json_array_get(folds, 0));
+
+	if (count > 1)
+		text_add(out, ", all folds");
+	else if (count && first < 0)
+		text_add(out, ", holdout");
+	else if (count)
+		text_addf(out, ", fold %lld", first);
+}
+
 static void add_slowest(struct text_buf *out, const json_t *outcome)
 {
 	json_t *task;
@@ -233,9 +247,13 @@ static void add_slowest(struct text_buf *out, const json_t *outcome)
 	json_array_foreach(json_object_get(outcome, "slowest"), i, task) {
 		json_int_t fits = json_get_int(task, "fits", 0);
 
-		text_addf(out, "  %-9s %s for %lld fit%s, %s: round %lld %s from trial %lld\n", i ? "" : "slowest", text_seconds(json_get_real(task, "seconds", 0), a), (long long)fits, plural(fits),
-		        text_bytes((uint64_t)json_get_int(task, "peak_rss", 0), b), (long long)json_get_int(task, "round", 0), json_get_text(task, "stage", ""),
-		        (long long)json_get_int(task, "trial", 0));
+		text_addf(out, "  %-9s %s for %lld fit%s: round %lld %s", i ? "" : "slowest", text_seconds(json_get_real(task, "seconds", 0), a), (long long)fits, plural(fits),
+		        (long long)json_get_int(task, "round", 0), json_get_text(task, "stage", ""));
+		text_addf(out, ", trial%s %lld", fits > 1 ? "s from" : "", (long long)json_get_int(task, "trial", 0));
+		add_folds(out, json_object_get(task, "folds"));
+		if (json_get_int(task, "peak_rss", 0))
+			text_addf(out, ", %s", text_bytes((uint64_t)json_get_int(task, "peak_rss", 0), b));
+		text_add(out, "\n");
 	}
 }
 

@@ -151,7 +151,10 @@ static void choose_workers(const struct spec *spec, struct plan *plan)
 		return;
 	}
 	plan->workers = cores / plan->threads ? cores / plan->threads : 1;
-	snprintf(plan->workers_reason, sizeof plan->workers_reason, "one for every %u of %u usable cores", plan->threads, cores);
+	if (plan->threads == 1)
+		snprintf(plan->workers_reason, sizeof plan->workers_reason, cores == 1 ? "there is one usable core" : "one for each of %u usable cores", cores);
+	else
+		snprintf(plan->workers_reason, sizeof plan->workers_reason, "%u threads each, on %u usable cores", plan->threads, cores);
 	if (by_memory < plan->workers) {
 		plan->workers = by_memory ? by_memory : 1;
 		snprintf(plan->workers_reason, sizeof plan->workers_reason, "as many as fit into the memory limit");

@@ -274,7 +274,8 @@ static void left_line(const json_t *status, struct text_buf *out)
 		return;
 	clock_text(low, from);
 	clock_text(high, to);
-	text_addf(out, "  %-10s %s to %s (%s-%s)\n", "left", text_seconds(low, a), text_seconds(high, b), from, to);
+	text_addf(out, "  %-10s %s to %s", "left", text_seconds(low, a), text_seconds(high, b));
+	text_addf(out, high >= 120 ? " (%s-%s)\n" : "\n", from, to);
 }
 
 static void worker_lines(const json_t *status, struct text_buf *out)
