@@ -319,8 +319,8 @@ static void build_rfe(struct builder *builder, const json_t *object)
 	rfe->min_features = (unsigned)json_get_int(object, "min_features", 1);
 	rfe->max_rounds = (unsigned)json_get_int(object, "max_rounds", 50);
 	rfe->has_stop = json_is_object(stop);
-	rfe->worse_by = json_get_real(stop, "worse_by", 0);
-	rfe->patience = (unsigned)json_get_int(stop, "patience", 1);
+	rfe->worse_by = json_get_real(stop, "worse_by", rfe->has_stop ? -1 : 0);
+	rfe->patience = (unsigned)json_get_int(stop, "patience", rfe->has_stop ? 0 : 1);
 	expect(builder, json_is_null(stop) || (rfe->has_stop && rfe->worse_by >= 0 && rfe->patience >= 1), "rfe.stop");
 	rfe->choose = json_is_object(choose) ? SPEC_CHOOSE_TOLERANCE : !strcmp(rule, "best") ? SPEC_CHOOSE_BEST : SPEC_CHOOSE_ONE_SE;
 	rfe->tolerance = json_get_real(choose, "tolerance", 0);

@@ -47,6 +47,14 @@ static bool begins_character(char byte)
 	return ((unsigned char)byte & 0xc0) != 0x80;
 }
 
+/* C0, DEL, and C1 (two bytes in UTF-8): a terminal may obey them. */
+static bool is_control(const char *at, size_t left)
+{
+	const unsigned char *byte = (const unsigned char *)at;
+
+	return (byte[0] < ' ' && byte[0] != '\t') || byte[0] == 127 || (byte[0] == 0xc2 && left > 1 && byte[1] < 0xa0);
+}
+
 /* The part of a line around a column, and a caret below it. Columns count characters; control characters must not reach a terminal. */
 static void show_line(struct text_buf *out, const char *line, size_t length, unsigned column, bool color)
 {
@@ -58,9 +66,12 @@ static void show_line(struct text_buf *out, const char *line, size_t length, uns
 		first = column - LINE_BEFORE;
 	text_add(out, first > 1 ? "  ..." : "  ");
 	for (size_t i = 0; i < length; i++) {
+		bool hidden = is_control(line + i, length - i);
+
 		at += begins_character(line[i]);
 		if (at >= first && at < first + LINE_SHOWN)
-			text_add_bytes(out, ((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 127 ? "?" : &line[i], 1);
+			text_add_bytes(out, hidden ? "?" : &line[i], 1);
+		i += hidden && (unsigned char)line[i] == 0xc2;
 	}
 	text_add(out, characters >= first + LINE_SHOWN ? "...\n  " : "\n  ");
 	text_add(out, first > 1 ? "   " : "");
