@@ -255,6 +255,7 @@ static int parse(struct yaml_document *document, size_t length, unsigned *line, 
 	reader.parser = must(fy_parser_create(&cfg));
 	code = fy_parser_set_string(reader.parser, document->source, length) ? orch_fail(err, ORCH_ENOMEM, "no memory to read YAML") : read_document(&reader);
 	fy_parser_destroy(reader.parser);
+	fy_diag_reset_error(reader.diag); /* what it collected is not freed with it */
 	fy_diag_unref(reader.diag);
 	return code;
 }
