@@ -41,7 +41,7 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/numeric/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo test unit e2e crash crash-sweep broken-program check-asan asan-tests check-layers check-headers format install clean help
+.PHONY: all deps demo test unit e2e crash crash-sweep broken-program check-asan asan-tests bench check-layers check-headers format install clean help
 
 all: deps $(ORCH) ## build build/orch, installing what is missing
 
@@ -143,6 +143,11 @@ check-asan: ## unit and end-to-end tests under the address and undefined-behavio
 asan-tests: all $(UNIT_TESTS)
 	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp UBSAN_OPTIONS=print_stacktrace=1 $(TEST_ENV) \
 		tests/run $(UNIT_TESTS) $(E2E_TESTS)
+
+# --- speed ----------------------------------------------------------------------------------------------------------
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c)))
+bench: all $(BENCHES) ## speed and memory of engines and ledger; figures, no verdict
+	@for b in $(BENCHES); do echo "== $$b"; OPENBLAS_NUM_THREADS=$$(nproc) $$b || exit 1; done
 
 # --- house ----------------------------------------------------------------------------------------------------------
 format: ## clang-format over our sources
