@@ -327,7 +327,7 @@ static int create_body(void)
 	struct campaign_dir *dir = NULL;
 	int code = create(in_folder("c"), &dir, NULL);
 	if (!code)
-		usleep(300000);
+		usleep(2500000); /* longer than the others take to start, on a busy machine too */
 	campaign_dir_close(dir);
 	return -code;
 }
@@ -337,7 +337,7 @@ static int open_body(void)
 	struct campaign_dir *dir = NULL;
 	int code = campaign_dir_open(in_folder("c"), true, &dir, NULL);
 	if (!code)
-		usleep(300000);
+		usleep(2500000); /* longer than the others take to start, on a busy machine too */
 	campaign_dir_close(dir);
 	return -code;
 }
