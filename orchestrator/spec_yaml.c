@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <libfyaml.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ struct reader {
 	struct fy_diag *diag;
 	struct anchor *anchors;
 	size_t depth;
+	struct fy_mark last; /* of the node that began last */
+	char said[256];      /* what libfyaml would have printed */
 	unsigned *line, *column;
 	struct orch_err *err;
 };
@@ -35,6 +38,26 @@ static int fail_at(struct reader *reader, const struct fy_mark *mark, const char
 	return orch_fail(reader->err, ORCH_EINPUT, "%s", text);
 }
 
+/* Some errors are neither collected nor placed, only printed: they come here instead of on stderr. */
+static void hear(struct fy_diag *diag, void *user, const char *text, size_t length)
+{
+	struct reader *reader = user;
+
+	(void)diag;
+	if (!reader->said[0])
+		snprintf(reader->said, sizeof reader->said, "%.*s", (int)length, text);
+}
+
+static int fail_unplaced(struct reader *reader)
+{
+	const char *said = strncmp(reader->said, "[ERR]: ", 7) ? reader->said : reader->said + 7;
+	char *text = text_format("not YAML somewhere after this%s%.*s", said[0] ? ": " : "", (int)strcspn(said, "\n"), said);
+	int code = fail_at(reader, &reader->last, text);
+
+	free(text);
+	return code;
+}
+
 /* What libfyaml collected; only its first word counts, the rest follows from it. */
 static int fail_syntax(struct reader *reader)
 {
@@ -43,7 +66,7 @@ static int fail_syntax(struct reader *reader)
 	struct fy_mark mark = {0};
 
 	if (!error)
-		return orch_fail(reader->err, ORCH_EINPUT, "this is not YAML");
+		return fail_unplaced(reader);
 	mark.line = error->line > 0 ? error->line - 1 : 0;
 	mark.column = error->column > 0 ? error->column - 1 : 0;
 	return fail_at(reader, &mark, error->msg);
@@ -75,6 +98,7 @@ static struct yaml_node *new_node(struct reader *reader, enum yaml_kind kind, st
 	node->kind = kind;
 	node->weight = 1;
 	if (mark) {
+		reader->last = *mark;
 		node->line = (unsigned)mark->line + 1;
 		node->column = (unsigned)mark->column + 1;
 	}
@@ -249,6 +273,10 @@ static int parse(struct yaml_document *document, size_t length, unsigned *line, 
 	int code;
 
 	fy_diag_cfg_default(&diag_cfg);
+	diag_cfg.fp = NULL;
+	diag_cfg.output_fn = hear;
+	diag_cfg.user = &reader;
+	diag_cfg.colorize = false;
 	reader.diag = must(fy_diag_create(&diag_cfg));
 	fy_diag_set_collect_errors(reader.diag, true);
 	cfg.diag = reader.diag;

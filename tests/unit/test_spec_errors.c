@@ -42,6 +42,8 @@ static const struct {
 	        "2:6: missing comma in flow mapping"},
 	{"unclosed_quote", "data: {source: \"a.csv}\n",
 	        "1:17: double-quoted scalar without closing quote"},
+	{"indentation_0", BASE "name: |0\n x\n",
+	        "3:1: not YAML somewhere after this: indentation indicator 0"},
 	{"bad_indent", "data:\n  source: a\n   target: b\n",
 	        "2:11: invalid multiline plain key"},
 	{"two_documents", BASE "---\nseed: 1\n",
