@@ -114,7 +114,8 @@ static uint64_t worker_memory(const struct spec *spec, const struct study *study
 {
 	const struct engine *engine = engine_find(spec->models[0].engine);
 	struct engine_size size = {.rows = study->frame->rows, .features = study->all_feature_count, .outputs = study->outputs,
-	        .classes = study->classes, .folds = study->folds, .variants = study->unit_count};
+	        .classes = study->classes, .folds = study->folds, .variants = study->unit_count,
+	        .threads = spec->resources.threads};
 	uint64_t most = 0, total = search_configurations(search), step = total / 64 + 1;
 
 	for (size_t f = 0; f < study->all_feature_count; f++) {

@@ -1,6 +1,7 @@
 /* forest: what the parts of the forest engine share: forest.c (parameters, jobs), forest_data.c (a fold as ranks), forest_split.c
- * (the best split of one feature), forest_grow.c (one tree), forest_train.c (many trees, threads), forest_save.c and
- * engines/lofo/forest_lofo.c (trees without a feature, by repair of the base tree). Not for other modules.
+ * with forest_cuts.c and forest_extra.c (the best split of one feature), forest_candidates.c (the best of a node's features),
+ * forest_grow.c (one tree), engines/lofo/forest_lofo.c (where trees without a feature leave it), forest_train.c (many trees, threads),
+ * forest_save.c. Not for other modules; saved models are read by forest_model.h.
  *
  * Random forests (Breiman 2001) and extremely randomised trees (Geurts, Ernst, Wehenkel 2006). Nothing is drawn in sequence:
  *     tree key   = hash(hash(seed, "forest"), tree)
@@ -8,7 +9,10 @@
  *     node key   = hash(tree key, 2) at the root; hash(parent's key, 0 left | 1 right)
  *     candidates : features in ascending hash(hash(node key, 2), feature id)
  *     threshold  : extra-trees' cut from hash(hash(node key, 3), feature id)
- * so that a node's split depends on its rows and the features at hand only, and neither on stopping rules nor on other trees.
+ * so that a node's split depends on its rows and the features at hand only, and neither on stopping rules nor on other trees. A node
+ * looks at max_features candidates, counted from all features of the data, left out or not, and further until one of them is not
+ * constant in the node (scikit-learn's rule). Weights multiply the bootstrap's draws (as scikit-learn's did up to 1.7; since then it
+ * draws in proportion to them). Rows of weight 0 take no part.
  *
  * Sums over rows are 64-bit integers: targets are centred by the fold's mean and scaled by a power of two so that no sum can
  * overflow (forest_data.c). Their rounding is below that of sums of doubles, and being exact they do not depend on any order;
