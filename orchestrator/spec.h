@@ -141,11 +141,13 @@ struct spec {
 /* Load and check path. On ORCH_EINPUT *report (malloc'd text of all errors, several lines, ready for stderr; also the first
  * 2 KiB of it in err) is set. color: use escapes for the carets. */
 int spec_load(const char *path, bool color, struct spec **out, char **report, struct orch_err *err);
-/* The spec of a running campaign, from its spec.json; base is the folder relative paths start from. */
+/* The spec of a running campaign, from its spec.json; base is the folder relative paths start from. resolved is copied. Keys it lacks (an older orch wrote
+ * it) get their defaults; ORCH_EDAMAGED names the first value that orch would not have written. */
 int spec_from_resolved(json_t *resolved, const char *path, const char *base, struct spec **out, struct orch_err *err);
 void spec_release(struct spec *spec); /* NULL is fine */
 
-/* Readable differences of two resolved specs, one a line ("hpo.trials: 200 -> 500"); "" when equal. malloc'd. */
+/* Readable differences of two resolved specs, one a line ("  hpo.trials: 200 -> 500"); "" when equal. The order of the axes counts, as a grid counts by it.
+ * malloc'd. */
 char *spec_difference(const json_t *before, const json_t *after);
 json_t *spec_schema(void);  /* JSON Schema (draft 2020-12) of the campaign file; new reference */
 char *spec_keys_help(void); /* the keys with type, default and one line each, for `orch schema --keys`; malloc'd */

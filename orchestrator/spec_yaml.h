@@ -1,6 +1,7 @@
 /* spec_yaml: a YAML (or JSON) file as a small tree that knows where everything stood. The adapter of libfyaml: its types stop here.
  * Built from the parser's events, so every node has line and column. Aliases are copied by reference and counted: a document that unfolds to more than
- * SPEC_YAML_NODES nodes (a YAML bomb) is refused, as are files above SPEC_YAML_BYTES, duplicate keys, several documents, bad UTF-8.
+ * SPEC_YAML_NODES nodes (a YAML bomb) is refused, as are files above SPEC_YAML_BYTES, more than 10,000 keys in a mapping, more than 64 levels, duplicate keys,
+ * several documents, tags, bad UTF-8. Lines and columns count from 1, columns in characters.
  * Everything lives in the document's arena until release. */
 #ifndef ORCHESTRATOR_SPEC_YAML_H
 #define ORCHESTRATOR_SPEC_YAML_H
