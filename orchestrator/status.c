@@ -154,7 +154,7 @@ static void add_age(const char *campaign, json_t *status)
 int status_read(const char *campaign, json_t **out, struct orch_err *err)
 {
 	struct process_id holder = {0}, self;
-	bool alive = false, elsewhere;
+	bool alive = false, elsewhere, running;
 	json_t *status, *summary;
 	const char *state;
 	int code = campaign_dir_holder(campaign, &holder, &alive, err);
@@ -168,8 +168,9 @@ int status_read(const char *campaign, json_t **out, struct orch_err *err)
 	elsewhere = holder.pid && strcmp(holder.host, self.host);
 	summary = read_object(campaign, "summary.json");
 	state = state_now(json_get_text(status, "state", "interrupted"), alive, elsewhere, json_get_bool(summary, "done", 0));
-	json_object_set_new(status, "state", json_string(state));
-	if (strcmp(state, "running"))
+	running = !strcmp(state, "running");
+	json_object_set_new(status, "state", json_string(state)); /* state may have been the old value's own text: gone from here on */
+	if (!running)
 		no_work_under_way(status);
 	json_object_set_new(status, "holder", holder_json(&holder, alive, elsewhere));
 	json_object_set_new(status, "campaign", json_string_nocheck(campaign));

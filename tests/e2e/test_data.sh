@@ -41,7 +41,7 @@ expect data__keep_is_refused_by_ridge 2 'missing values' bash -c "sed 's/missing
 awk -F, -v OFS=, 'NR == 1 {print $0, "g", "t", "f", "h"} NR > 1 {print $0, NR % 11, NR * 3 % 199, NR % 4, (NR % 5 == 0)}' a.csv >s.csv
 campaign group '{source: s.csv, target: y, exclude: [t, f, h]}' 'split: {holdout: 0.2, folds: {kind: group, by: g, k: 3}}\n'
 campaign time '{source: s.csv, target: y, exclude: [g, f, h]}' 'split: {holdout: 0.1, folds: {kind: time, by: t, k: 3, gap: 2}}\n'
-campaign column '{source: s.csv, target: y, exclude: [g, t]}' 'split: {holdout: {column: h}, folds: {kind: column, by: f, k: 4}}\n'
+campaign column '{source: s.csv, target: y, exclude: [g, t]}' 'split: {holdout: {column: h}, folds: {kind: column, by: f}}\n'
 campaign strata '{source: s.csv, target: y, exclude: [t, f, h]}' 'split: {folds: {k: 3, repeats: 2, stratify: [sex, {column: y, bins: 4}]}}\n'
 check data__holdout_column grep -q '"holdout": 3[0-9]\|"holdout": 4[0-9]' column/rounds/round_000/00_dataset/split.json
 campaign features '{source: a.csv, target: y, features: {ratio: bmi / bp, rank: rank() OVER (ORDER BY age), older: age > 50}}' ''
