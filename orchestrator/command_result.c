@@ -33,10 +33,11 @@ static int load_file(struct reading *reading, const char *path, char **row_name,
 	struct duck_rows *rows = NULL;
 	size_t length = strlen(path);
 	bool parquet = length > 8 && !strcmp(path + length - 8, ".parquet");
-	int code = duck_open(NULL, 512u << 20, 1, &reading->duck, err);
+	struct duck_options options = {0};
+	int code = duck_open(&options, &reading->duck, err);
 
 	text_addf(&sql, "CREATE TABLE p AS SELECT * FROM %s(", parquet ? "read_parquet" : "read_csv");
-	duck_add_text(&sql, path);
+	duck_add_path(&sql, path);
 	text_add(&sql, parquet ? ")" : ", header=true)");
 	if (!code)
 		code = duck_run(reading->duck, sql.data, err);
@@ -84,7 +85,7 @@ static int read_output(struct reading *reading, const char *row_name, const char
 	text_buf_release(&sql);
 	for (size_t i = 0; i < fit->test_count; i++)
 		values[i] = NAN;
-	while (!code && (count = duck_next(rows)))
+	while (!code && !(code = duck_next(rows, &count, err)) && count)
 		for (size_t i = 0; i < count && !code; i++) {
 			size_t at = duck_is_missing(rows, 0, i) ? SIZE_MAX : find_row(fit, duck_int(rows, 0, i));
 

@@ -165,9 +165,7 @@ static void check_provenance(struct verifying *verifying, unsigned round, const 
 	struct orch_err err = {0};
 
 	snprintf(what, sizeof what, "provenance.git round_%03u", round);
-	if (!file_exists(repository))
-		note(verifying, what, false, true, "there is no provenance.git");
-	else if (provenance_verify_round(repository, round, path, &err))
+	if (provenance_verify_round(repository, round, path, &err))
 		note(verifying, what, false, true, "%s", err.text);
 	else
 		note(verifying, what, true, true, "its commit has the round's manifest");
@@ -227,7 +225,7 @@ static void check_summary(struct verifying *verifying)
 		return;
 	}
 	if (json_read_file(path, &summary, &err))
-		note(verifying, "summary.json", false, true, "%s", file_exists(path) ? err.text : "it is not there");
+		note(verifying, "summary.json", false, true, "%s", err.text);
 	else if ((listed = json_array_size(json_object_get(summary, "rounds"))) != verifying->rounds)
 		note(verifying, "summary.json", false, true, "lists %zu rounds, there are %u", listed, verifying->rounds);
 	else
@@ -334,7 +332,7 @@ static int mend_progress(struct campaign *campaign, struct text_buf *said, struc
 		code = file_replace(path, kept.data ? kept.data : "", kept.length, err);
 	if (!code)
 		code = event_log_open(path, &campaign->progress, err);
-	text_addf(said, "progress.jsonl: %zu damaged line%s taken out\n", dropped, dropped == 1 ? "" : "s");
+	text_addf(said, "progress.jsonl: %zu damaged lines taken out\n", dropped);
 out:
 	text_buf_release(&kept);
 	free(text);

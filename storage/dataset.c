@@ -7,84 +7,16 @@
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
-#include "storage/base/process.h"
 #include "storage/dataset_parts.h"
 
-#define FORMAT "orch data v1" /* raise it when the same source would give another frame */
-
-/* ---- the cache ---- */
-
-char *dataset_cache_folder(void)
-{
-	const char *own = getenv("ORCH_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-
-	if (own && own[0])
-		return file_absolute(own);
-	if (xdg && xdg[0])
-		return text_format("%s/orch", xdg);
-	return text_format("%s/.cache/orch", home && home[0] ? home : "/tmp");
-}
-
-char *dataset_cache_path(const char *kind, const char *key, const char *suffix)
-{
-	char *folder = dataset_cache_folder(), *path = text_format("%s/%s/%s%s", folder, kind, key, suffix);
-
-	free(folder);
-	return path;
-}
-
-static char *temporary_beside(const char *path)
-{
-	uint64_t attempt;
-	char *folder = file_folder(path), *out;
-
-	process_random(&attempt, sizeof attempt);
-	out = text_format("%s/.new.%016llx", folder, (unsigned long long)attempt);
-	free(folder);
-	return out;
-}
-
-static int make_parent(const char *path, struct orch_err *err)
-{
-	char *folder = file_folder(path);
-	int code = file_make_folders(folder, err);
-
-	if (code)
-		orch_err_prefix(err, "the cache (ORCH_CACHE sets another place)");
-	free(folder);
-	return code;
-}
-
-/* Whoever publishes first wins: both have the same bytes. */
-static int publish(const char *temporary, const char *path, struct orch_err *err)
-{
-	struct orch_err why = {0};
-	int code = file_publish(temporary, path, &why);
-
-	if (code == ORCH_EBUSY)
-		return file_remove_tree(temporary, err);
-	return code ? orch_fail(err, code, "%s", why.text) : 0;
-}
-
-int dataset_cache_store(const char *path, const void *bytes, size_t length, struct orch_err *err)
-{
-	char *temporary = temporary_beside(path);
-	int code = make_parent(path, err);
-
-	if (!code)
-		code = file_write_new(temporary, bytes, length, err);
-	if (!code)
-		code = publish(temporary, path, err);
-	free(temporary);
-	return code;
-}
+#define FORMAT "orch data v2" /* raise it when the same source would give another frame */
 
 /* ---- names ---- */
 
-/* The preparation without places: the same content elsewhere is the same data. */
+/* The preparation without places: the same content elsewhere is the same data. Another DuckDB may read it otherwise. */
 static void key_of(const json_t *preparation, const char *source_hash, char out[65])
 {
-	json_t *shape = json_copy((json_t *)preparation);
+	json_t *shape = json_copy((json_t *)(uintptr_t)preparation);
 	struct hash hash;
 	char *text;
 
@@ -92,17 +24,19 @@ static void key_of(const json_t *preparation, const char *source_hash, char out[
 	json_object_del(shape, "base");
 	json_object_del(shape, "memory");
 	json_object_del(shape, "threads");
-	text = json_text(shape, JSON_STYLE_CANONICAL);
 	hash_begin(&hash);
 	hash_add_text(&hash, FORMAT);
+	hash_add_text(&hash, duck_version());
 	hash_add_text(&hash, source_hash);
+	text = json_text(shape, JSON_STYLE_CANONICAL);
 	hash_add_text(&hash, text);
-	/* derived features and categories keep the order of the campaign file */
 	free(text);
-	text = json_text(json_object_get(shape, "features"), JSON_STYLE_LINE);
-	hash_add_text(&hash, text);
+	if (json_object_get(shape, "features")) { /* derived columns keep the order of the campaign file */
+		text = json_text(json_object_get(shape, "features"), JSON_STYLE_LINE);
+		hash_add_text(&hash, text);
+		free(text);
+	}
 	hash_end_hex(&hash, out);
-	free(text);
 	json_decref(shape);
 }
 
@@ -136,13 +70,17 @@ int dataset_find(const json_t *preparation, const char *source_hash, char **out,
 	path = dataset_cache_path("frames", key, ".frame");
 	code = frame_open(path, true, &frame, err);
 	frame_close(frame);
-	if (code == ORCH_EDAMAGED)
+	if (code == ORCH_EDAMAGED) {
 		file_remove_tree(path, NULL); /* it costs time only */
+		code = ORCH_EMISSING;
+		if (err)
+			err->code = code;
+	}
 	if (code)
 		free(path);
 	else
 		*out = path;
-	return code == ORCH_EDAMAGED ? ORCH_EMISSING : code;
+	return code;
 }
 
 /* ---- preparing ---- */
@@ -150,12 +88,17 @@ int dataset_find(const json_t *preparation, const char *source_hash, char **out,
 static void release(struct preparation *preparation)
 {
 	for (size_t i = 0; i < preparation->column_count; i++) {
-		free(preparation->columns[i].name);
-		free(preparation->columns[i].type_name);
-		free(preparation->columns[i].sql);
+		struct source_column *column = &preparation->columns[i];
+
+		free(column->name);
+		free(column->type_name);
+		free(column->table);
+		free(column->own);
+		free(column->value);
+		free(column->infinite);
+		free(column->text);
 	}
 	free(preparation->columns);
-	free(preparation->dropped);
 	text_buf_release(&preparation->problems);
 	duck_close(preparation->duck);
 	json_decref(preparation->notes);
@@ -163,37 +106,65 @@ static void release(struct preparation *preparation)
 
 static int tell_problems(const struct preparation *preparation, struct orch_err *err)
 {
+	unsigned told = 1;
+
 	if (!preparation->problem_count)
 		return 0;
-	if (preparation->problem_count > 20)
-		return orch_fail(err, ORCH_EINPUT, "%s\nand %u more", preparation->problems.data, preparation->problem_count - 20);
+	for (const char *at = preparation->problems.data; (at = strchr(at, '\n')); at++)
+		told++;
+	if (preparation->problem_count > told)
+		return orch_fail(err, ORCH_EINPUT, "%s\nand %u more", preparation->problems.data,
+		        preparation->problem_count - told);
 	return orch_fail(err, ORCH_EINPUT, "%s", preparation->problems.data);
 }
 
-static int make_frame(struct preparation *preparation, const char *database, const char *frame, struct orch_err *err)
+/* The hash was taken before: what was read must be what was hashed. */
+static int check_unchanged(const json_t *request, const char *source_hash, struct orch_err *err)
 {
-	const json_t *request = preparation->request;
-	bool sql = json_get_text(request, "sql", NULL) != NULL;
-	unsigned threads = sql ? 1 : (unsigned)json_get_int(request, "threads", process_cores());
-	int code = duck_open(database, (uint64_t)json_get_int(request, "memory", 0), threads, &preparation->duck, err);
+	char now[65];
+	int code;
+
+	if (json_get_text(request, "sql", NULL))
+		return 0;
+	code = dataset_source_hash(request, now, err);
+	if (!code && strcmp(now, source_hash))
+		code = orch_fail(err, ORCH_EDRIFT,
+		        "data.source: %s changed while it was read: start again when it is whole",
+		        json_get_text(request, "source_path", ""));
+	return code;
+}
+
+static int make_frame(struct preparation *preparation, const char *source_hash, const char *work, const char *frame,
+        struct orch_err *err)
+{
+	char *database = file_join(work, "duckdb"), *temporary = file_join(work, "spilled");
+	struct duck_options options = {.database = database,
+	        .temporary = temporary,
+	        .memory = (uint64_t)json_get_int(preparation->request, "memory", 0)};
+	int code = duck_open(&options, &preparation->duck, err);
 
 	if (!code)
-		code = dataset_load_source(preparation, err);
+		code = dataset_load_source(preparation, work, err);
 	if (!code)
 		code = tell_problems(preparation, err);
 	if (!code)
+		code = check_unchanged(preparation->request, source_hash, err);
+	if (!code)
 		code = dataset_find_columns(preparation, err);
+	if (!code)
+		code = dataset_check(preparation, err);
 	if (!code)
 		code = tell_problems(preparation, err);
 	if (!code)
 		code = dataset_write_frame(preparation, frame, err);
-	if (!code)
-		code = tell_problems(preparation, err);
+	free(database);
+	free(temporary);
 	return code;
 }
 
 /* Named by the preparation, or for sql by what came out. */
-static int final_path(const json_t *request, const char *source_hash, const char *made, char **out, struct orch_err *err)
+static int final_path(
+        const json_t *request, const char *source_hash, const char *made, char **out, struct orch_err *err)
 {
 	char key[65], *name;
 	int code = 0;
@@ -211,32 +182,39 @@ static int final_path(const json_t *request, const char *source_hash, const char
 	return code;
 }
 
+static bool frame_holds(const char *path, const void *context)
+{
+	struct frame *frame = NULL;
+	bool holds = !frame_open(path, true, &frame, NULL);
+
+	(void)context;
+	frame_close(frame);
+	return holds;
+}
+
 int dataset_prepare(const json_t *request, const char *source_hash, char **path, json_t **notes, struct orch_err *err)
 {
 	struct preparation preparation = {.request = request, .notes = json_array()};
-	char *place = dataset_cache_path("frames", "x", ".frame"), *temporary = temporary_beside(place), *database = text_format("%s.duckdb", temporary), *wal, *final = NULL;
-	int code = make_parent(place, err);
+	struct dataset_work work = {0};
+	char *made = NULL, *final = NULL;
+	int code = dataset_work_begin("frames", &work, err);
 
+	if (!code) {
+		made = file_join(work.folder, "frame");
+		code = make_frame(&preparation, source_hash, work.folder, made, err);
+	}
 	if (!code)
-		code = make_frame(&preparation, database, temporary, err);
+		code = final_path(request, source_hash, made, &final, err);
 	if (!code)
-		code = final_path(request, source_hash, temporary, &final, err);
-	if (!code)
-		code = publish(temporary, final, err);
+		code = dataset_publish(made, final, frame_holds, NULL, err);
 	if (!code && notes)
 		*notes = json_incref(preparation.notes);
-	release(&preparation);
-	wal = text_format("%s.wal", database);
-	file_remove_tree(wal, NULL);
-	file_remove_tree(database, NULL);
-	file_remove_tree(temporary, NULL);
 	if (code)
 		free(final);
 	else
 		*path = final;
-	free(wal);
-	free(place);
-	free(temporary);
-	free(database);
+	release(&preparation);
+	dataset_work_end(&work);
+	free(made);
 	return code;
 }

@@ -1,4 +1,4 @@
-/* The source: its files, their content's hash, and the table "src" in DuckDB. */
+/* The source: its files, their content's hash, and the table "src" in the scratch database. */
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
@@ -10,8 +10,57 @@
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
+#include "storage/base/process.h"
 #include "storage/dataset.h"
 #include "storage/dataset_parts.h"
+
+#define ROWS_MAX 4000000000
+#define LOAD_THREADS 4 /* each holds buffers of some 100 MB */
+
+/* ---- formats ---- */
+
+static const struct {
+	const char *suffix;
+	enum source_kind kind;
+} formats[] = {
+        {".csv", SOURCE_CSV},
+        {".tsv", SOURCE_CSV},
+        {".txt", SOURCE_CSV},
+        {".dat", SOURCE_CSV},
+        {".data", SOURCE_CSV},
+        {".parquet", SOURCE_PARQUET},
+        {".pq", SOURCE_PARQUET},
+        {".json", SOURCE_JSON},
+        {".jsonl", SOURCE_JSON},
+        {".ndjson", SOURCE_JSON},
+};
+
+/* "data.csv.gz" ends with ".csv" */
+static bool has_suffix(const char *path, const char *suffix)
+{
+	size_t length = strlen(path), wanted = strlen(suffix);
+
+	if (length > 3 && !strcasecmp(path + length - 3, ".gz"))
+		length -= 3;
+	else if (length > 4 && !strcasecmp(path + length - 4, ".zst"))
+		length -= 4;
+	return length > wanted && !strncasecmp(path + length - wanted, suffix, wanted);
+}
+
+static int find_format(const char *path, enum source_kind *out, struct orch_err *err)
+{
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (has_suffix(path, formats[i].suffix)) {
+			*out = formats[i].kind;
+			return 0;
+		}
+	return orch_fail(err, ORCH_EINPUT,
+	        "data.source: %s: the name does not tell the format: .csv, .tsv, .txt, .parquet, .json or .jsonl is "
+	        "needed, each but .parquet also with .gz or .zst",
+	        path);
+}
+
+/* ---- files ---- */
 
 static bool is_pattern(const char *path)
 {
@@ -30,10 +79,15 @@ static int check_file(const char *path, struct orch_err *err)
 	struct stat info;
 
 	if (stat(path, &info))
-		return errno == ENOENT || errno == ENOTDIR ? orch_fail(err, ORCH_EINPUT, "data.source: there is no file %s", path) :
-		                                             orch_fail_sys(err, ORCH_EINPUT, errno, "data.source: cannot look at %s", path);
+		return errno == ENOENT || errno == ENOTDIR
+		               ? orch_fail(err, ORCH_EINPUT, "data.source: there is no file %s", path)
+		               : orch_fail_sys(err, ORCH_EINPUT, errno, "data.source: cannot look at %s", path);
 	if (S_ISDIR(info.st_mode))
-		return orch_fail(err, ORCH_EINPUT, "data.source: %s is a folder; name a file or a pattern like %s/*.csv", path, path);
+		return orch_fail(err, ORCH_EINPUT,
+		        "data.source: %s is a folder; name a file or a pattern like %s/*.csv", path, path);
+	if (!S_ISREG(info.st_mode))
+		return orch_fail(err, ORCH_EINPUT,
+		        "data.source: %s is no regular file; it must be readable again and again", path);
 	if (info.st_size == 0)
 		return orch_fail(err, ORCH_EINPUT, "data.source: %s is empty", path);
 	if (access(path, R_OK))
@@ -41,6 +95,30 @@ static int check_file(const char *path, struct orch_err *err)
 	return 0;
 }
 
+static int check_files(char *const *paths, size_t count, struct orch_err *err)
+{
+	enum source_kind first = SOURCE_CSV, kind;
+	int code = find_format(paths[0], &first, err);
+
+	for (size_t i = 0; i < count && !code; i++) {
+		code = find_format(paths[i], &kind, err);
+		if (!code && kind != first)
+			code = orch_fail(err, ORCH_EINPUT,
+			        "data.source: %s and %s are of different formats; the files of one source need one "
+			        "format",
+			        paths[0], paths[i]);
+		if (!code)
+			code = check_file(paths[i], err);
+	}
+	return code;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A name that holds * ? or [ and is there is that file. Matches are in byte order, whatever the locale. */
 int dataset_files(const json_t *request, char ***paths, size_t *count, struct orch_err *err)
 {
 	const char *source = json_get_text(request, "source_path", NULL);
@@ -60,12 +138,12 @@ int dataset_files(const json_t *request, char ***paths, size_t *count, struct or
 	}
 	list = mem_must(number + 1, sizeof *list);
 	for (size_t i = 0; i < number; i++)
-		list[i] = mem_text(found.gl_pathv[i]); /* glob sorts */
+		list[i] = mem_text(found.gl_pathv[i]);
 	if (!number)
 		list[number++] = mem_text(source);
 	globfree(&found);
-	for (size_t i = 0; i < number && !code; i++)
-		code = check_file(list[i], err);
+	qsort(list, number, sizeof *list, compare_paths);
+	code = check_files(list, number, err);
 	if (code) {
 		dataset_files_release(list, number);
 		return code;
@@ -78,7 +156,7 @@ int dataset_files(const json_t *request, char ***paths, size_t *count, struct or
 int dataset_source_hash(const json_t *preparation, char out[65], struct orch_err *err)
 {
 	struct hash hash;
-	char **paths = NULL;
+	char **paths = NULL, hex[HASH_HEX];
 	size_t count = 0;
 	int code = 0;
 
@@ -91,212 +169,292 @@ int dataset_source_hash(const json_t *preparation, char out[65], struct orch_err
 	}
 	code = dataset_files(preparation, &paths, &count, err);
 	for (size_t i = 0; i < count && !code; i++) {
-		char hex[HASH_HEX];
 		uint64_t size;
 
 		code = hash_file(paths[i], 1, hex, &size, err);
+		if (code)
+			break;
 		hash_add_text(&hash, file_name(paths[i]));
 		hash_add(&hash, &size, sizeof size);
 		hash_add_text(&hash, hex);
 	}
-	hash_end_hex(&hash, out);
+	hash_end_hex(&hash, hex);
 	dataset_files_release(paths, count);
+	if (!code)
+		memcpy(out, hex, sizeof hex);
 	return code;
 }
 
-/* ---- reading ---- */
+/* ---- reading files ---- */
 
-/* "data.csv.gz" -> ".csv" */
-static bool has_suffix(const char *path, const char *suffix)
-{
-	size_t length = strlen(path), wanted = strlen(suffix);
-
-	if (length > 3 && !strcmp(path + length - 3, ".gz"))
-		length -= 3;
-	else if (length > 4 && !strcmp(path + length - 4, ".zst"))
-		length -= 4;
-	return length > wanted && !strncasecmp(path + length - wanted, suffix, wanted);
-}
-
-static void add_list(struct text_buf *sql, char *const *paths, size_t count)
+void dataset_add_files(struct text_buf *sql, char *const *paths, size_t count)
 {
 	text_add(sql, "[");
 	for (size_t i = 0; i < count; i++) {
 		text_add(sql, i ? ", " : "");
-		duck_add_text(sql, paths[i]);
+		duck_add_path(sql, paths[i]);
 	}
 	text_add(sql, "]");
 }
 
-static bool is_csv(const char *path)
+static void add_typed_reader(struct text_buf *sql, enum source_kind kind, char *const *paths, size_t count)
 {
-	return !has_suffix(path, ".parquet") && !has_suffix(path, ".json") && !has_suffix(path, ".jsonl") && !has_suffix(path, ".ndjson");
+	text_add(sql, kind == SOURCE_PARQUET ? "read_parquet(" : "read_json_auto(");
+	dataset_add_files(sql, paths, count);
+	text_addf(sql, ", hive_partitioning=false%s%s)", kind == SOURCE_JSON ? ", sample_size=-1" : "",
+	        count > 1 ? ", union_by_name=true, filename='__file'" : "");
 }
 
-static void add_reader(struct text_buf *sql, char *const *paths, size_t count)
-{
-	if (has_suffix(paths[0], ".parquet")) {
-		text_add(sql, "read_parquet(");
-		add_list(sql, paths, count);
-	} else if (!is_csv(paths[0])) {
-		text_add(sql, "read_json_auto(");
-		add_list(sql, paths, count);
-	} else {
-		text_add(sql, "read_csv(");
-		add_list(sql, paths, count);
-		/* the whole file decides the types; the header is always there; every row has as many fields */
-		text_addf(sql, ", header=true, sample_size=-1, null_padding=false, ignore_errors=false%s", has_suffix(paths[0], ".tsv") ? ", delim='\\t'" : "");
-	}
-	text_add(sql, ")");
-}
-
-/* DuckDB renames a second column of the same name without a word: look at the header as it stands. */
-static int refuse_duplicate_names(struct preparation *preparation, char *const *paths, struct orch_err *err)
+/* Columns that the first file is read with and that path does not have; for the first itself: those that DuckDB calls
+ * otherwise without a word, since there were two of the name. */
+static int check_parquet_file(
+        struct preparation *preparation, const char *path, const char *first, struct orch_err *err)
 {
 	struct text_buf sql = {0};
 	struct duck_rows *rows = NULL;
-	const char *a, *b;
-	size_t length_a, length_b, columns;
+	size_t count = 1;
 	int code;
 
-	text_add(&sql, "SELECT * FROM read_csv(");
-	add_list(&sql, paths, 1);
-	text_addf(&sql, ", header=false, all_varchar=true, strict_mode=false%s) LIMIT 1", has_suffix(paths[0], ".tsv") ? ", delim='\\t'" : "");
+	text_add(&sql, "SELECT column_name FROM (DESCRIBE SELECT * FROM read_parquet(");
+	duck_add_path(&sql, first);
+	text_add(&sql, ", hive_partitioning=false)) WHERE column_name NOT IN (SELECT name FROM parquet_schema(");
+	duck_add_path(&sql, path);
+	text_add(&sql, "))");
 	code = duck_query(preparation->duck, sql.data, &rows, err);
-	text_buf_release(&sql);
-	if (code)
-		return code;
-	columns = duck_columns(rows);
-	if (duck_next(rows))
-		for (size_t i = 0; i < columns; i++)
-			for (size_t j = 0; j < i; j++) {
-				if (duck_is_missing(rows, i, 0) || duck_is_missing(rows, j, 0))
-					continue;
-				a = duck_text(rows, i, 0, &length_a);
-				b = duck_text(rows, j, 0, &length_b);
-				if (length_a == length_b && !memcmp(a, b, length_a))
-					preparation_problem(preparation, "%s: the column name \"%.*s\" is there twice (columns %zu and %zu); rename one", paths[0], (int)length_a, a, j + 1, i + 1);
-			}
-	duck_end(rows);
-	return 0;
-}
+	while (!code && count) {
+		code = duck_next(rows, &count, err);
+		for (size_t i = 0; i < count && !code; i++) {
+			char *name = duck_text_copy(rows, 0, i);
 
-/* Seven lines of DuckDB's advice are too many: its first lines say what and where. */
-static int shorten(int code, const char *what, struct orch_err *why, struct orch_err *err)
-{
-	char *text = mem_text(why->text), *at = text;
-
-	for (int lines = 0; (at = strchr(at, '\n')); at++)
-		if (++lines == 4) {
-			*at = '\0';
-			break;
+			if (path == first)
+				preparation_problem(preparation,
+				        "%s: a column name is there twice, or twice but for case (one would be read as "
+				        "\"%s\"): rename one",
+				        file_name(path), name);
+			else
+				preparation_problem(preparation,
+				        "%s has no column \"%s\", which %s has: all files need the same columns",
+				        file_name(path), name, file_name(first));
+			free(name);
 		}
-	code = orch_fail(err, code, "%s cannot be read: %s", what, text);
-	free(text);
+	}
+	duck_end(rows);
+	text_buf_release(&sql);
 	return code;
 }
 
-/* Where rows differ in their number of fields DuckDB finds no delimiter and takes whole lines as one column: read again with the delimiter that
- * the header shows, which fails with the line at fault. */
-static int refuse_uneven_rows(struct preparation *preparation, const char *path, struct orch_err *err)
+/* Both ways: what the first has, and what it has not. */
+static int check_parquet(struct preparation *preparation, char *const *paths, size_t count, struct orch_err *err)
+{
+	int code = check_parquet_file(preparation, paths[0], paths[0], err);
+
+	for (size_t i = 1; i < count && !code; i++) {
+		code = check_parquet_file(preparation, paths[i], paths[0], err);
+		if (!code)
+			code = check_parquet_file(preparation, paths[0], paths[i], err);
+	}
+	return code;
+}
+
+static int fail_reading(int code, const char *what, const struct orch_err *why, struct orch_err *err)
+{
+	char *said = dataset_said(why->text);
+
+	if (code == ORCH_ENOMEM)
+		orch_fail(err, code, "%s cannot be read within the memory for it: %s", what, said);
+	else
+		orch_fail(err, code, "%s cannot be read: %s", what, said);
+	free(said);
+	return code;
+}
+
+static int load_files(struct preparation *preparation, char *const *paths, size_t count, struct orch_err *err)
 {
 	struct text_buf sql = {0};
-	char *header = NULL, delimiter;
-	int64_t columns = 0;
-	size_t fields = 1;
-	int code = duck_one_int(preparation->duck, "SELECT count(*) FROM (DESCRIBE src)", &columns, err);
+	struct csv_header header = {0};
+	struct orch_err why = {0};
+	int code = 0;
 
-	if (code || columns != 2)
-		return code;
-	code = duck_one_text(preparation->duck, "SELECT column_name FROM (DESCRIBE src) WHERE column_name <> '__row'", &header, err);
-	if (code || !strpbrk(header, ",;\t|")) {
-		free(header);
-		return code;
+	text_add(&sql, "CREATE TABLE raw AS SELECT * FROM ");
+	if (preparation->source == SOURCE_CSV) {
+		code = dataset_csv_header(preparation, paths, count, &header, &why);
+		if (!code && !preparation->problem_count)
+			dataset_csv_add_reader(&sql, paths, count, &header);
+	} else {
+		if (preparation->source == SOURCE_PARQUET)
+			code = check_parquet(preparation, paths, count, &why);
+		add_typed_reader(&sql, preparation->source, paths, count);
 	}
-	delimiter = *strpbrk(header, ",;\t|");
-	text_add(&sql, "SELECT count(*) FROM read_csv(");
-	duck_add_text(&sql, path);
-	text_addf(&sql, ", auto_detect=false, header=true, delim='%c', quote='\"', escape='\"', columns={'c0': 'VARCHAR'", delimiter);
-	for (const char *at = header; (at = strchr(at, delimiter)); at++)
-		text_addf(&sql, ", 'c%zu': 'VARCHAR'", fields++);
-	text_add(&sql, "})");
-	code = duck_one_int(preparation->duck, sql.data, &columns, err);
+	if (!code && !preparation->problem_count) {
+		code = duck_run(preparation->duck, sql.data, &why);
+		if (code == ORCH_EINPUT && preparation->source == SOURCE_CSV)
+			dataset_csv_explain(preparation, paths, count, &header, &why);
+	}
+	if (code)
+		fail_reading(code, paths[0], &why, err);
+	dataset_csv_release(&header);
 	text_buf_release(&sql);
-	free(header);
 	return code;
 }
 
-static int load_files(struct preparation *preparation, struct orch_err *err)
+/* ---- reading SQL ---- */
+
+/* The user's query without a semicolon at its end, so that it can stand in parentheses. */
+static char *inner_query(const char *sql)
 {
+	char *copy = mem_text(sql);
+	size_t length = strlen(copy);
+
+	while (length && strchr("; \t\r\n", copy[length - 1]))
+		copy[--length] = '\0';
+	return copy;
+}
+
+/* Names are taken from the query itself: as a table, DuckDB would call a second "id" otherwise. */
+static int check_sql_names(struct preparation *preparation, const char *query, const char *id, struct orch_err *err)
+{
+	struct duck_rows *rows = NULL;
+	char *sql = text_format("SELECT * FROM (%s\n) AS given LIMIT 0", query);
+	bool has_id = false;
+	int code = duck_query(preparation->duck, sql, &rows, err);
+
+	for (size_t i = 0; !code && i < duck_columns(rows); i++) {
+		const char *name = duck_column_name(rows, i);
+
+		has_id = has_id || !strcasecmp(name, id);
+		for (size_t j = 0; j < i; j++)
+			if (!strcasecmp(name, duck_column_name(rows, j))) {
+				preparation_problem(preparation,
+				        "data.sql: two columns of the result are called \"%s\": name them apart with "
+				        "AS, or join with USING",
+				        name);
+				break;
+			}
+	}
+	if (!code && !has_id)
+		preparation_problem(preparation,
+		        "data.id: the result of data.sql has no column \"%s\"; it is needed to fix the order of the "
+		        "rows",
+		        id);
+	duck_end(rows);
+	free(sql);
+	return code;
+}
+
+/* Relative files of the query are found below the campaign file; a link stands for that folder, since the list of
+ * places is separated by commas, which a folder's name may hold. */
+static int set_base(struct preparation *preparation, const char *work, struct orch_err *err)
+{
+	char *link = file_join(work, "base"), *folder = file_absolute(json_get_text(preparation->request, "base", "."));
+	struct text_buf sql = {0};
+	int code = 0;
+
+	if (symlink(folder, link))
+		code = orch_fail_sys(err, ORCH_EIO, errno, "cannot link %s", link);
+	text_add(&sql, "SET file_search_path=");
+	duck_add_text(&sql, link);
+	if (!code)
+		code = duck_run(preparation->duck, sql.data, err);
+	text_buf_release(&sql);
+	free(folder);
+	free(link);
+	return code;
+}
+
+static int load_sql(struct preparation *preparation, const char *work, struct orch_err *err)
+{
+	const char *id = json_get_text(preparation->request, "id", NULL);
+	char *query = inner_query(json_get_text(preparation->request, "sql", ""));
 	struct text_buf sql = {0};
 	struct orch_err why = {0};
-	char **paths = NULL;
-	size_t count = 0;
-	int code = dataset_files(preparation->request, &paths, &count, err);
+	int code = 0;
 
-	if (code)
-		return code;
-	if (is_csv(paths[0]))
-		code = refuse_duplicate_names(preparation, paths, &why);
-	text_add(&sql, "CREATE TABLE src AS SELECT row_number() OVER () - 1 AS __row, * FROM ");
-	add_reader(&sql, paths, count);
+	if (!id) {
+		free(query);
+		return orch_fail(err, ORCH_EINPUT,
+		        "data.sql needs data.id, a column that is unique: the rows are put in its order");
+	}
+	code = set_base(preparation, work, &why);
+	if (!code)
+		code = check_sql_names(preparation, query, id, &why);
+	text_addf(&sql, "CREATE TABLE raw AS SELECT * FROM (%s\n) AS given ORDER BY ", query);
+	duck_add_name(&sql, id);
 	if (!code && !preparation->problem_count)
 		code = duck_run(preparation->duck, sql.data, &why);
-	if (!code && !preparation->problem_count && is_csv(paths[0]))
-		code = refuse_uneven_rows(preparation, paths[0], &why);
 	if (code)
-		code = shorten(code, paths[0], &why, err);
+		fail_reading(code, "data.sql", &why, err);
 	text_buf_release(&sql);
-	dataset_files_release(paths, count);
+	free(query);
 	return code;
 }
 
-static int load_sql(struct preparation *preparation, struct orch_err *err)
+/* ---- the table ---- */
+
+/* The rows keep the order they were read in, so DuckDB's row id is their number, unless a column has that name. */
+static int number_rows(struct preparation *preparation, struct orch_err *err)
 {
-	const char *id = json_get_text(preparation->request, "id", "");
-	struct text_buf sql = {0};
-	struct orch_err why = {0};
-	int64_t twice = 0;
-	int code;
+	int64_t taken = 0, reserved = 0, rows = 0, last = 0;
+	int code = dataset_row(preparation->duck,
+	        "SELECT count_if(lower(column_name) = 'rowid'), count_if(lower(column_name) = '__row') FROM (DESCRIBE "
+	        "raw)",
+	        err, "ii", &taken, &reserved);
 
-	text_add(&sql, "SET file_search_path=");
-	duck_add_text(&sql, json_get_text(preparation->request, "base", "."));
-	code = duck_run(preparation->duck, sql.data, &why);
-	sql.length = 0;
-	text_add(&sql, "CREATE TABLE src AS SELECT row_number() OVER (ORDER BY ");
-	duck_add_name(&sql, id);
-	text_add(&sql, ") - 1 AS __row, * FROM (");
-	text_add(&sql, json_get_text(preparation->request, "sql", ""));
-	text_add(&sql, "\n) AS given ORDER BY ");
-	duck_add_name(&sql, id);
+	if (!code && reserved) {
+		preparation_problem(preparation,
+		        "the data has a column \"__row\", which is orch's own name for the row's number: rename it");
+		return 0;
+	}
+	if (!code && taken)
+		code = duck_run(preparation->duck,
+		        "CREATE TABLE src AS SELECT CAST(row_number() OVER () - 1 AS BIGINT) AS __row, * FROM raw",
+		        err);
+	else if (!code)
+		code = duck_run(preparation->duck, "CREATE VIEW src AS SELECT rowid AS __row, * FROM raw", err);
 	if (!code)
-		code = duck_run(preparation->duck, sql.data, &why);
-	sql.length = 0;
-	text_add(&sql, "SELECT count(*) - count(DISTINCT ");
-	duck_add_name(&sql, id);
-	text_add(&sql, ") FROM src");
-	if (!code)
-		code = duck_one_int(preparation->duck, sql.data, &twice, &why);
-	text_buf_release(&sql);
-	if (code)
-		return shorten(code, "data.sql", &why, err);
-	if (twice)
-		preparation_problem(preparation, "data.sql: the id column \"%s\" is not unique (%lld rows repeat or lack it); without that the order is not fixed", id, (long long)twice);
-	return 0;
-}
-
-int dataset_load_source(struct preparation *preparation, struct orch_err *err)
-{
-	int64_t rows = 0;
-	int code = json_get_text(preparation->request, "sql", NULL) ? load_sql(preparation, err) : load_files(preparation, err);
-
-	if (code || preparation->problem_count)
-		return code;
-	code = duck_one_int(preparation->duck, "SELECT count(*) FROM src", &rows, err);
+		code = dataset_row(preparation->duck, "SELECT count(*), max(__row) FROM src", err, "ii", &rows, &last);
 	if (!code && !rows)
-		return orch_fail(err, ORCH_EINPUT, "data.source: %s has no rows, only a header", file_name(json_get_text(preparation->request, "source_path", "the result of data.sql")));
-	if (!code && rows > 4000000000)
-		return orch_fail(err, ORCH_EINPUT, "data.source has %lld rows; 4,000,000,000 are the most", (long long)rows);
-	preparation->rows = (size_t)rows;
+		return orch_fail(err, ORCH_EINPUT, "%s has no rows%s",
+		        preparation->source == SOURCE_SQL ? "data.sql" : "data.source",
+		        preparation->source == SOURCE_CSV ? ", only a header" : "");
+	if (!code && last != rows - 1)
+		return orch_fail(
+		        err, ORCH_EIO, "DuckDB numbered %lld rows up to %lld", (long long)rows, (long long)last);
+	if (!code && rows > ROWS_MAX)
+		return orch_fail(err, ORCH_EINPUT, "data.source has %lld rows; %lld are the most", (long long)rows,
+		        (long long)ROWS_MAX);
+	preparation->rows = preparation->rows_kept = (size_t)rows;
 	return code;
+}
+
+static unsigned load_threads(const json_t *request)
+{
+	unsigned cores = (unsigned)json_get_int(request, "threads", process_cores());
+
+	return cores < LOAD_THREADS ? cores : LOAD_THREADS;
+}
+
+int dataset_load_source(struct preparation *preparation, const char *work, struct orch_err *err)
+{
+	char **paths = NULL;
+	size_t count = 0;
+	int code = 0;
+
+	if (json_get_text(preparation->request, "sql", NULL)) {
+		preparation->source = SOURCE_SQL;
+		code = load_sql(preparation, work, err);
+	} else {
+		code = dataset_files(preparation->request, &paths, &count, err);
+		preparation->file_count = count;
+		if (!code)
+			code = find_format(paths[0], &preparation->source, err);
+		if (!code)
+			code = duck_set_threads(preparation->duck, load_threads(preparation->request), err);
+		if (!code)
+			code = load_files(preparation, paths, count, err);
+		dataset_files_release(paths, count);
+		/* from here on one thread: the same sums, windows and levels on every machine */
+		if (!code)
+			code = duck_set_threads(preparation->duck, 1, err);
+	}
+	return code || preparation->problem_count ? code : number_rows(preparation, err);
 }

@@ -1,5 +1,5 @@
-/* Values into the frame, one column at a time: memory is one column, whatever the table. Each value is placed by its row's number, since a window
- * function may hand rows back in any order. */
+/* Values into the frame, a group of columns at a time: memory is the group, whatever the table. Each value is placed by
+ * its row's number, so the order in which DuckDB hands them out does not matter. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,71 +8,107 @@
 #include "storage/base/json.h"
 #include "storage/dataset_parts.h"
 
-/* ---- fetching ---- */
+#define GROUP_BYTES ((size_t)64 << 20)
+#define GROUP_MAX 64
+#define NOWHERE UINT32_MAX
 
-struct fetch {
+/* Where the values of one column are gathered. */
+struct sink {
+	const struct source_column *column;
+	enum sink_kind { SINK_INT, SINK_DOUBLE, SINK_BOOL, SINK_CODE } kind;
+	void *values;        /* one a row: int64_t, double, int8_t, int32_t */
+	uint8_t *missing;    /* with SINK_INT */
+	char **levels;       /* SINK_CODE: as they are coded */
+	const char **sorted; /* by bytes; sorted[i] has code order[i] */
+	int32_t *order;
+	size_t level_count;
+};
+struct writing {
 	struct preparation *preparation;
-	const uint32_t *place; /* source row -> kept row, UINT32_MAX: dropped; NULL: the same */
+	struct frame_writer *writer;
+	uint32_t *place; /* row of the source -> row of the frame, or NOWHERE; NULL: the same */
 };
 
-static size_t placed(const struct fetch *fetch, int64_t row)
+/* ---- levels ---- */
+
+static int declared_levels(struct sink *sink)
 {
-	return fetch->place ? fetch->place[row] : (size_t)row;
-}
+	const json_t *levels = sink->column->levels;
+	json_t *level;
+	size_t i;
 
-/* Calls take(target, place, rows, i) for each kept row that has a value. */
-static int fetch_column(const struct fetch *fetch, const char *sql, void (*take)(void *target, size_t place, const struct duck_rows *rows, size_t i), void *target, struct orch_err *err)
-{
-	struct duck_rows *rows = NULL;
-	char *query = text_format("SELECT __row, %s AS v FROM src", sql);
-	int code = duck_query(fetch->preparation->duck, query, &rows, err);
-	size_t count;
-
-	free(query);
-	if (code)
-		return code;
-	while ((count = duck_next(rows)))
-		for (size_t i = 0; i < count; i++) {
-			size_t place = placed(fetch, duck_int(rows, 0, i));
-
-			if (place != UINT32_MAX && !duck_is_missing(rows, 1, i))
-				take(target, place, rows, i);
-		}
-	duck_end(rows);
+	sink->levels = mem_must(json_array_size(levels) + 1, sizeof *sink->levels);
+	json_array_foreach(levels, i, level) sink->levels[sink->level_count++] = mem_text(json_string_value(level));
 	return 0;
 }
 
-static void take_double(void *target, size_t place, const struct duck_rows *rows, size_t i)
+static int add_level(struct sink *sink, const struct duck_rows *rows, size_t row, struct orch_err *err)
 {
-	((double *)target)[place] = duck_double(rows, 1, i);
+	size_t length;
+	const char *text = duck_text(rows, 0, row, &length);
+
+	if (memchr(text, 0, length))
+		return orch_fail(err, ORCH_EINPUT,
+		        "column \"%s\" holds a text with a NUL byte: clean it, or exclude the column",
+		        sink->column->name);
+	sink->levels[sink->level_count++] = text_format("%.*s", (int)length, text);
+	return 0;
 }
 
-struct integers {
-	int64_t *values;
-	uint8_t *missing;
-};
-
-static void take_int(void *target, size_t place, const struct duck_rows *rows, size_t i)
+/* In the order of their values: numbers by size, text by bytes. */
+static int found_levels(const struct writing *writing, struct sink *sink, struct orch_err *err)
 {
-	struct integers *integers = target;
+	struct text_buf sql = {0};
+	struct duck_rows *rows = NULL;
+	size_t count = 1;
+	int code;
 
-	integers->values[place] = duck_int(rows, 1, i);
-	integers->missing[place] = 0;
+	text_addf(&sql, "SELECT t FROM (SELECT v, any_value(t) AS t FROM (SELECT %s AS v, %s AS t FROM %s",
+	        sink->column->value, sink->column->text, sink->column->table);
+	if (writing->place)
+		text_add(&sql, " ANTI JOIN gone USING (__row)");
+	text_add(&sql, ") WHERE v IS NOT NULL GROUP BY v) ORDER BY v");
+	code = duck_query(writing->preparation->duck, sql.data, &rows, err);
+	while (!code && count) {
+		char **grown;
+
+		code = duck_next(rows, &count, err);
+		grown = code || !count ? NULL : mem_array_grow(sink->levels, sink->level_count + count, sizeof *grown);
+		if (!grown && !code && count)
+			code = orch_fail(
+			        err, ORCH_ENOMEM, "no memory for the levels of column \"%s\"", sink->column->name);
+		if (grown)
+			sink->levels = grown;
+		for (size_t i = 0; i < count && !code; i++)
+			code = add_level(sink, rows, i, err);
+	}
+	duck_end(rows);
+	text_buf_release(&sql);
+	return code;
 }
 
-static void take_bool(void *target, size_t place, const struct duck_rows *rows, size_t i)
+static int compare_levels(const void *a, const void *b, void *levels)
 {
-	((int8_t *)target)[place] = duck_bool(rows, 1, i);
+	char **texts = levels;
+
+	return strcmp(texts[*(const int32_t *)a], texts[*(const int32_t *)b]);
 }
 
-struct codes {
-	int32_t *values;
-	const char **levels; /* sorted by byte value: order[i] is the code of levels[i] */
-	int32_t *order;
-	size_t count;
-	char unknown[100];
-	size_t unknown_count;
-};
+static int sort_levels(struct sink *sink, struct orch_err *err)
+{
+	size_t count = sink->level_count;
+
+	sink->sorted = mem_array(count + 1, sizeof *sink->sorted);
+	sink->order = mem_array(count + 1, sizeof *sink->order);
+	if (!sink->sorted || !sink->order)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for the levels of column \"%s\"", sink->column->name);
+	for (size_t i = 0; i < count; i++)
+		sink->order[i] = (int32_t)i;
+	qsort_r(sink->order, count, sizeof *sink->order, compare_levels, sink->levels);
+	for (size_t i = 0; i < count; i++)
+		sink->sorted[i] = sink->levels[sink->order[i]];
+	return 0;
+}
 
 static int compare_text(const char *text, size_t length, const char *level)
 {
@@ -81,293 +117,237 @@ static int compare_text(const char *text, size_t length, const char *level)
 	return order ? order : level[length] ? -1 : 0;
 }
 
-static void take_code(void *target, size_t place, const struct duck_rows *rows, size_t i)
+static int32_t code_of(const struct sink *sink, const char *text, size_t length)
 {
-	struct codes *codes = target;
-	size_t length, low = 0, high = codes->count;
-	const char *text = duck_text(rows, 1, i, &length);
+	size_t low = 0, high = sink->level_count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int order = compare_text(text, length, codes->levels[middle]);
+		int order = compare_text(text, length, sink->sorted[middle]);
 
-		if (order == 0) {
-			codes->values[place] = codes->order[middle];
-			return;
-		}
+		if (order == 0)
+			return sink->order[middle];
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	if (!codes->unknown_count++)
-		snprintf(codes->unknown, sizeof codes->unknown, "%.*s", (int)(length < 90 ? length : 90), text);
+	return -1;
 }
 
-/* ---- writing by kind ---- */
+/* ---- gathering ---- */
 
-static int write_double(const struct fetch *fetch, struct frame_writer *writer, const struct source_column *column, const char *format, struct orch_err *err)
+static enum sink_kind kind_of(const struct source_column *column)
 {
-	size_t rows = fetch->preparation->rows_kept;
-	double *values = mem_array(rows + 1, sizeof *values);
-	char *sql = text_format(format, column->sql);
-	int code = values ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for column \"%s\"", column->name);
-
-	for (size_t i = 0; i < rows && values; i++)
-		values[i] = NAN;
-	if (!code)
-		code = fetch_column(fetch, sql, take_double, values, err);
-	if (!code)
-		frame_writer_number(writer, column->name, column->roles, values);
-	free(values);
-	free(sql);
-	return code;
+	if (column->classes || column->levels || column->kind == VALUE_TEXT || column->kind == VALUE_NONE)
+		return SINK_CODE;
+	if (column->kind == VALUE_BOOL)
+		return SINK_BOOL;
+	return column->kind == VALUE_INT || column->kind == VALUE_DATE ? SINK_INT : SINK_DOUBLE;
 }
 
-static int write_int(const struct fetch *fetch, struct frame_writer *writer, const struct source_column *column, struct orch_err *err)
+static int sink_begin(
+        const struct writing *writing, const struct source_column *column, struct sink *sink, struct orch_err *err)
 {
-	size_t rows = fetch->preparation->rows_kept;
-	struct integers integers = {mem_array(rows + 1, sizeof(int64_t)), mem_array(rows + 1, 1)};
-	char *sql = text_format("CAST(%s AS BIGINT)", column->sql);
-	int code = integers.values && integers.missing ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for column \"%s\"", column->name);
+	static const size_t sizes[] = {[SINK_INT] = 8, [SINK_DOUBLE] = 8, [SINK_BOOL] = 1, [SINK_CODE] = 4};
+	size_t rows = writing->preparation->rows_kept;
+	int code = 0;
 
-	if (!code) {
-		memset(integers.missing, 1, rows);
-		code = fetch_column(fetch, sql, take_int, &integers, err);
+	*sink = (struct sink){.column = column, .kind = kind_of(column)};
+	sink->values = mem_array(rows + 1, sizes[sink->kind]);
+	sink->missing = sink->kind == SINK_INT ? mem_array(rows + 1, 1) : NULL;
+	if (!sink->values || (sink->kind == SINK_INT && !sink->missing))
+		return orch_fail(err, ORCH_ENOMEM, "no memory for column \"%s\" of %zu rows", column->name, rows);
+	if (sink->kind == SINK_INT)
+		memset(sink->missing, 1, rows);
+	else if (sink->kind != SINK_DOUBLE)
+		memset(sink->values, 0xff, rows * sizes[sink->kind]); /* -1 */
+	for (size_t i = 0; sink->kind == SINK_DOUBLE && i < rows; i++)
+		((double *)sink->values)[i] = NAN;
+	if (sink->kind == SINK_CODE) {
+		code = column->levels ? declared_levels(sink) : found_levels(writing, sink, err);
+		if (!code)
+			code = sort_levels(sink, err);
 	}
-	if (!code)
-		frame_writer_int64(writer, column->name, column->roles, integers.values, integers.missing);
-	free(integers.values);
-	free(integers.missing);
-	free(sql);
 	return code;
 }
 
-static int write_bool(const struct fetch *fetch, struct frame_writer *writer, const struct source_column *column, struct orch_err *err)
+static void sink_release(struct sink *sink)
 {
-	size_t rows = fetch->preparation->rows_kept;
-	int8_t *values = mem_array(rows + 1, 1);
-	int code = values ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for column \"%s\"", column->name);
+	for (size_t i = 0; i < sink->level_count; i++)
+		free(sink->levels[i]);
+	free(sink->levels);
+	free(sink->sorted);
+	free(sink->order);
+	free(sink->values);
+	free(sink->missing);
+}
 
-	if (!code) {
-		memset(values, -1, rows);
-		code = fetch_column(fetch, column->sql, take_bool, values, err);
+static void take(struct sink *sink, size_t place, const struct duck_rows *rows, size_t column, size_t row)
+{
+	size_t length;
+	const char *text;
+
+	switch (sink->kind) {
+	case SINK_INT:
+		((int64_t *)sink->values)[place] = duck_int(rows, column, row);
+		sink->missing[place] = 0;
+		break;
+	case SINK_DOUBLE:
+		((double *)sink->values)[place] = duck_double(rows, column, row);
+		break;
+	case SINK_BOOL:
+		((int8_t *)sink->values)[place] = duck_bool(rows, column, row);
+		break;
+	case SINK_CODE:
+		text = duck_text(rows, column, row, &length);
+		((int32_t *)sink->values)[place] = code_of(sink, text, length);
+		break;
 	}
-	if (!code)
-		frame_writer_bool(writer, column->name, column->roles, values);
-	free(values);
-	return code;
 }
 
-/* Levels as declared, or found in the data: numbers in order of value, text in byte order. */
-static int find_levels(const struct fetch *fetch, const struct source_column *column, char ***out, size_t *count, struct orch_err *err)
+static int gather(const struct writing *writing, struct sink *sinks, size_t count, struct orch_err *err)
 {
+	struct text_buf sql = {0};
 	struct duck_rows *rows = NULL;
-	char *query = text_format("SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT %s AS v FROM src) WHERE v IS NOT NULL ORDER BY v", column->sql);
-	char **levels = NULL;
-	size_t number = 0, chunk, i;
-	json_t *level;
+	size_t chunk = 1;
 	int code;
 
-	if (column->levels) {
-		levels = mem_must(json_array_size(column->levels) + 1, sizeof *levels);
-		json_array_foreach(column->levels, i, level)
-			levels[number++] = mem_text(json_string_value(level));
-		*out = levels;
-		*count = number;
-		free(query);
-		return 0;
-	}
-	code = duck_query(fetch->preparation->duck, query, &rows, err);
-	free(query);
-	if (code)
-		return code;
-	while ((chunk = duck_next(rows))) {
-		char **grown = mem_array_grow(levels, number + chunk, sizeof *grown);
+	text_add(&sql, "SELECT __row");
+	for (size_t c = 0; c < count; c++)
+		text_addf(&sql, ", %s", sinks[c].kind == SINK_CODE ? sinks[c].column->text : sinks[c].column->value);
+	text_addf(&sql, " FROM %s", sinks[0].column->table);
+	code = duck_query(writing->preparation->duck, sql.data, &rows, err);
+	while (!code && chunk) {
+		code = duck_next(rows, &chunk, err);
+		for (size_t i = 0; i < chunk && !code; i++) {
+			size_t row = (size_t)duck_int(rows, 0, i), place = writing->place ? writing->place[row] : row;
 
-		if (!grown)
-			orch_bug("out of memory for the levels of a column");
-		levels = grown;
-		for (i = 0; i < chunk; i++) {
-			size_t length;
-			const char *text = duck_text(rows, 0, i, &length);
-
-			levels[number++] = text_format("%.*s", (int)length, text);
+			for (size_t c = 0; c < count && place != NOWHERE; c++)
+				if (!duck_is_missing(rows, c + 1, i))
+					take(&sinks[c], place, rows, c + 1, i);
 		}
 	}
 	duck_end(rows);
-	*out = levels;
-	*count = number;
-	return 0;
-}
-
-static const char *const *sorting; /* for qsort: one thread */
-
-static int compare_levels(const void *a, const void *b)
-{
-	return strcmp(sorting[*(const int32_t *)a], sorting[*(const int32_t *)b]);
-}
-
-static int write_category(const struct fetch *fetch, struct frame_writer *writer, const struct source_column *column, struct orch_err *err)
-{
-	size_t rows = fetch->preparation->rows_kept, count = 0;
-	struct codes codes = {.values = mem_array(rows + 1, sizeof(int32_t))};
-	char **levels = NULL, *sql = text_format("CAST(%s AS VARCHAR)", column->sql);
-	int code = codes.values ? find_levels(fetch, column, &levels, &count, err) : orch_fail(err, ORCH_ENOMEM, "no memory for column \"%s\"", column->name);
-
-	if (!code) {
-		codes.count = count;
-		codes.levels = mem_must(count + 1, sizeof *codes.levels);
-		codes.order = mem_must(count + 1, sizeof *codes.order);
-		for (size_t i = 0; i < count; i++)
-			codes.order[i] = (int32_t)i;
-		sorting = (const char *const *)levels;
-		qsort(codes.order, count, sizeof *codes.order, compare_levels);
-		for (size_t i = 0; i < count; i++)
-			codes.levels[i] = levels[codes.order[i]];
-		memset(codes.values, -1, rows * sizeof *codes.values);
-		code = fetch_column(fetch, sql, take_code, &codes, err);
-	}
-	if (!code && codes.unknown_count)
-		preparation_problem(fetch->preparation, "data.categories.%s: the data holds \"%s\", which is not declared (%zu rows); add it to the list", column->name, codes.unknown, codes.unknown_count);
-	if (!code)
-		frame_writer_category(writer, column->name, column->roles, column->levels != NULL, codes.values, (const char *const *)levels, count);
-	for (size_t i = 0; i < count; i++)
-		free(levels[i]);
-	free(levels);
-	free(codes.values);
-	free(codes.levels);
-	free(codes.order);
-	free(sql);
-	return code;
-}
-
-static int write_column(const struct fetch *fetch, struct frame_writer *writer, const struct source_column *column, struct orch_err *err)
-{
-	if (column->target_category || column->levels)
-		return write_category(fetch, writer, column, err);
-	switch (column->type) {
-	case SOURCE_INT:
-		return write_int(fetch, writer, column, err);
-	case SOURCE_DOUBLE:
-		return write_double(fetch, writer, column, "CAST(%s AS DOUBLE)", err);
-	case SOURCE_BOOL:
-		return write_bool(fetch, writer, column, err);
-	case SOURCE_DATE:
-		return write_double(fetch, writer, column, "CAST(date_diff('day', DATE '1970-01-01', %s) AS DOUBLE)", err);
-	case SOURCE_TIME:
-		return write_double(fetch, writer, column, "CAST(epoch(%s) AS DOUBLE)", err);
-	default:
-		return write_category(fetch, writer, column, err);
-	}
-}
-
-/* An angle given by its sine and cosine is kept in degrees, in [0, 360). */
-static int write_angle(const struct fetch *fetch, struct frame_writer *writer, const json_t *angle, struct orch_err *err)
-{
-	struct text_buf sql = {0};
-	struct source_column column = {.name = "angle", .roles = COLUMN_TARGET, .type = SOURCE_DOUBLE};
-	int code;
-
-	text_add(&sql, "(CASE WHEN degrees(atan2(");
-	duck_add_name(&sql, json_get_text(angle, "sine", ""));
-	text_add(&sql, ", ");
-	duck_add_name(&sql, json_get_text(angle, "cosine", ""));
-	text_add(&sql, ")) < 0 THEN 360.0 ELSE 0.0 END + degrees(atan2(");
-	duck_add_name(&sql, json_get_text(angle, "sine", ""));
-	text_add(&sql, ", ");
-	duck_add_name(&sql, json_get_text(angle, "cosine", ""));
-	text_add(&sql, ")))");
-	column.sql = sql.data;
-	code = write_double(fetch, writer, &column, "CAST(%s AS DOUBLE)", err);
 	text_buf_release(&sql);
 	return code;
 }
 
-/* ---- rows that are dropped ---- */
-
-static int mark_missing(struct preparation *preparation, const struct source_column *column, struct orch_err *err)
+static void write_sink(const struct writing *writing, const struct sink *sink)
 {
-	struct duck_rows *rows = NULL;
-	char *query = text_format("SELECT __row FROM (SELECT __row, %s AS v FROM src) WHERE v IS NULL%s", column->sql, column->type == SOURCE_DOUBLE ? " OR isnan(CAST(v AS DOUBLE))" : "");
-	int code = duck_query(preparation->duck, query, &rows, err);
-	size_t count;
+	const struct source_column *column = sink->column;
 
-	free(query);
-	if (code)
-		return code;
-	while ((count = duck_next(rows)))
-		for (size_t i = 0; i < count; i++)
-			preparation->dropped[duck_int(rows, 0, i)] = 1;
-	duck_end(rows);
-	return 0;
+	switch (sink->kind) {
+	case SINK_INT:
+		frame_writer_int64(writing->writer, column->name, column->roles, sink->values, sink->missing);
+		break;
+	case SINK_DOUBLE:
+		frame_writer_number(writing->writer, column->name, column->roles, sink->values);
+		break;
+	case SINK_BOOL:
+		frame_writer_bool(writing->writer, column->name, column->roles, sink->values);
+		break;
+	case SINK_CODE:
+		frame_writer_category(writing->writer, column->name, column->roles, column->levels != NULL,
+		        sink->values, (const char *const *)sink->levels, sink->level_count);
+		break;
+	}
 }
 
-static int apply_missing(struct preparation *preparation, struct orch_err *err)
+static int write_group(
+        const struct writing *writing, const struct source_column *const *columns, size_t count, struct orch_err *err)
 {
-	const char *policy = json_get_text(preparation->request, "missing", "keep");
-	size_t gone = 0;
+	struct sink sinks[GROUP_MAX] = {0};
 	int code = 0;
 
-	preparation->rows_kept = preparation->rows;
-	if (strcmp(policy, "drop") && strcmp(policy, "error"))
-		return 0;
-	preparation->dropped = mem_must(preparation->rows + 1, 1);
-	for (size_t i = 0; i < preparation->column_count && !code; i++)
-		if (preparation->columns[i].roles & (COLUMN_FEATURE | COLUMN_TARGET)) {
-			size_t before = gone;
-
-			code = mark_missing(preparation, &preparation->columns[i], err);
-			gone = 0;
-			for (size_t r = 0; r < preparation->rows; r++)
-				gone += preparation->dropped[r];
-			if (!strcmp(policy, "error") && gone > before)
-				preparation_problem(preparation, "column \"%s\" has missing values and data.missing is error", preparation->columns[i].name);
-		}
-	preparation->rows_kept = preparation->rows - gone;
-	if (!code && gone == preparation->rows)
-		return orch_fail(err, ORCH_EINPUT, "data.missing: drop leaves no row: every row lacks some value");
-	if (!code && gone)
-		preparation_note(preparation, "%zu of %zu rows lack a value and are dropped (data.missing)", gone, preparation->rows);
+	for (size_t i = 0; i < count && !code; i++)
+		code = sink_begin(writing, columns[i], &sinks[i], err);
+	if (!code)
+		code = gather(writing, sinks, count, err);
+	for (size_t i = 0; i < count; i++) {
+		if (!code)
+			write_sink(writing, &sinks[i]);
+		sink_release(&sinks[i]);
+	}
 	return code;
 }
 
-static uint32_t *places_of(const struct preparation *preparation)
-{
-	uint32_t *place, next = 0;
+/* ---- all of them ---- */
 
-	if (!preparation->dropped)
-		return NULL;
-	place = mem_must(preparation->rows + 1, sizeof *place);
+static int find_places(struct writing *writing, struct orch_err *err)
+{
+	const struct preparation *preparation = writing->preparation;
+	struct duck_rows *rows = NULL;
+	size_t count = 1;
+	uint32_t next = 0;
+	int code;
+
+	if (preparation->rows_kept == preparation->rows)
+		return 0;
+	writing->place = mem_array(preparation->rows + 1, sizeof *writing->place);
+	if (!writing->place)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for %zu rows", preparation->rows);
+	code = duck_query(preparation->duck, "SELECT __row FROM gone", &rows, err);
+	while (!code && count) {
+		code = duck_next(rows, &count, err);
+		for (size_t i = 0; i < count && !code; i++)
+			writing->place[duck_int(rows, 0, i)] = NOWHERE;
+	}
+	duck_end(rows);
 	for (size_t r = 0; r < preparation->rows; r++)
-		place[r] = preparation->dropped[r] ? UINT32_MAX : next++;
-	return place;
+		if (writing->place[r] != NOWHERE)
+			writing->place[r] = next++;
+	return code;
+}
+
+static int write_columns(const struct writing *writing, struct orch_err *err)
+{
+	const struct preparation *preparation = writing->preparation;
+	const struct source_column *group[GROUP_MAX];
+	size_t fitting = GROUP_BYTES / 9 / (preparation->rows_kept + 1), at = 0;
+	int code = 0;
+
+	fitting = fitting < 1 ? 1 : fitting > GROUP_MAX ? GROUP_MAX : fitting;
+	while (at < preparation->column_count && !code) {
+		size_t count = 0;
+
+		for (; at < preparation->column_count && count < fitting; at++) {
+			const struct source_column *column = &preparation->columns[at];
+
+			if (!column->roles)
+				continue;
+			if (count && strcmp(column->table, group[0]->table))
+				break;
+			group[count++] = column;
+		}
+		if (count)
+			code = write_group(writing, group, count, err);
+	}
+	return code;
 }
 
 int dataset_write_frame(struct preparation *preparation, const char *path, struct orch_err *err)
 {
-	struct source_column row = {.name = "__row", .sql = "__row", .type = SOURCE_INT, .roles = COLUMN_ROW};
-	const json_t *angle = json_object_get(preparation->request, "angle");
-	struct fetch fetch = {.preparation = preparation};
-	struct frame_writer *writer = NULL;
-	uint32_t *place = NULL;
-	int code = apply_missing(preparation, err);
+	const struct source_column row = {.name = "__row",
+	        .table = "src",
+	        .own = "__row",
+	        .value = "__row",
+	        .kind = VALUE_INT,
+	        .roles = COLUMN_ROW};
+	const struct source_column *row_only = &row;
+	struct writing writing = {.preparation = preparation};
+	int code = find_places(&writing, err);
 
-	if (code || preparation->problem_count)
-		return code;
-	fetch.place = place = places_of(preparation);
-	code = frame_writer_begin(path, preparation->rows_kept, &writer, err);
 	if (!code)
-		code = write_column(&fetch, writer, &row, err);
-	for (size_t i = 0; i < preparation->column_count && !code; i++)
-		if (preparation->columns[i].roles)
-			code = write_column(&fetch, writer, &preparation->columns[i], err);
-	if (!code && angle && !json_object_get(angle, "column"))
-		code = write_angle(&fetch, writer, angle, err);
-	if (writer && (code || preparation->problem_count))
-		frame_writer_abort(&writer);
-	else if (writer)
-		code = frame_writer_commit(&writer, err);
-	free(place);
+		code = frame_writer_begin(path, preparation->rows_kept, &writing.writer, err);
+	if (!code)
+		code = write_group(&writing, &row_only, 1, err);
+	if (!code)
+		code = write_columns(&writing, err);
+	if (code)
+		frame_writer_abort(&writing.writer);
+	else
+		code = frame_writer_commit(&writing.writer, err);
+	free(writing.place);
 	return code;
 }

@@ -7,6 +7,8 @@
 
 #include "storage/base/mem.h"
 
+#define MEMORY_DEFAULT ((uint64_t)512 << 20)
+
 struct duck {
 	duckdb_database database;
 	duckdb_connection connection;
@@ -20,36 +22,70 @@ struct duck_rows {
 };
 struct duck_appender {
 	duckdb_appender appender;
-	bool failed;
-	char text[512];
+	struct orch_err failure; /* the first */
 };
+
+/* ---- errors ---- */
+
+static bool has(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+/* DuckDB's kinds of errors do not tell a broken gzip file from a full disk (both are "IO"): its text decides. */
+static enum orch_code code_of(const char *text)
+{
+	if (!strncmp(text, "Out of Memory", 13))
+		return ORCH_ENOMEM;
+	if (has(text, "No space left on device") || has(text, "Disk quota exceeded") || has(text, "Could not write") ||
+	        has(text, "Could not fsync") || has(text, "Read-only file system"))
+		return ORCH_EIO;
+	return ORCH_EINPUT;
+}
 
 static int fail(struct orch_err *err, const char *text)
 {
-	bool memory = text && (strstr(text, "Out of Memory") || strstr(text, "could not allocate"));
+	const char *said = text && text[0] ? text : "DuckDB gave no reason";
 
-	return orch_fail(err, memory ? ORCH_ENOMEM : ORCH_EINPUT, "%s", text ? text : "DuckDB gave no reason");
+	return orch_fail(err, code_of(said), "%s", said);
 }
+
+/* ---- opening ---- */
 
 static bool set(duckdb_config config, const char *name, const char *value)
 {
 	return duckdb_set_config(config, name, value) == DuckDBSuccess;
 }
 
-int duck_open(const char *database, uint64_t memory, unsigned threads, struct duck **out, struct orch_err *err)
+static bool configure(duckdb_config config, const struct duck_options *options)
+{
+	uint64_t memory = options->memory ? options->memory : MEMORY_DEFAULT;
+	char limit[32], threads[16];
+
+	snprintf(limit, sizeof limit, "%lluKiB", (unsigned long long)(memory >> 10));
+	snprintf(threads, sizeof threads, "%u", options->threads ? options->threads : 1);
+	return set(config, "memory_limit", limit) && set(config, "threads", threads) &&
+	       set(config, "temp_directory", options->temporary ? options->temporary : "") &&
+	       set(config, "autoinstall_known_extensions", "false") &&
+	       set(config, "autoload_known_extensions", "false") &&
+	       set(config, "allow_community_extensions", "false") && set(config, "preserve_insertion_order", "true");
+}
+
+int duck_open(const struct duck_options *options, struct duck **out, struct orch_err *err)
 {
 	struct duck *duck = mem_must(1, sizeof *duck);
 	duckdb_config config = NULL;
-	char limit[32], count[16], *why = NULL;
+	char *why = NULL;
 	int code = 0;
 
-	snprintf(limit, sizeof limit, "%lluMB", (unsigned long long)((memory ? memory : 1ull << 30) / 1000000 + 1));
-	snprintf(count, sizeof count, "%u", threads ? threads : 1);
-	if (duckdb_create_config(&config) != DuckDBSuccess || !set(config, "memory_limit", limit) || !set(config, "threads", count) ||
-	        !set(config, "autoinstall_known_extensions", "false") || !set(config, "autoload_known_extensions", "false") || !set(config, "preserve_insertion_order", "true"))
-		code = orch_fail(err, ORCH_EIO, "DuckDB does not take its settings");
-	else if (duckdb_open_ext(database, &duck->database, config, &why) != DuckDBSuccess || duckdb_connect(duck->database, &duck->connection) != DuckDBSuccess)
+	if (duckdb_create_config(&config) != DuckDBSuccess || !configure(config, options))
+		code = orch_fail(
+		        err, ORCH_EIO, "DuckDB %s does not take its settings; orch needs its 1.4 line", duck_version());
+	else if (duckdb_open_ext(options->database, &duck->database, config, &why) != DuckDBSuccess ||
+	         duckdb_connect(duck->database, &duck->connection) != DuckDBSuccess)
 		code = fail(err, why);
+	else
+		code = duck_run(duck, "SET TimeZone='UTC'", err);
 	duckdb_free(why);
 	duckdb_destroy_config(&config);
 	if (code)
@@ -68,13 +104,40 @@ void duck_close(struct duck *duck)
 	free(duck);
 }
 
-int duck_run(struct duck *duck, const char *sql, struct orch_err *err)
+int duck_set_threads(struct duck *duck, unsigned threads, struct orch_err *err)
 {
-	duckdb_result result;
+	char sql[64];
+
+	snprintf(sql, sizeof sql, "SET threads=%u", threads ? threads : 1);
+	return duck_run(duck, sql, err);
+}
+
+/* ---- statements ---- */
+
+/* Preparing takes exactly one statement: what hides behind a semicolon in a user's expression is an error. */
+static int execute(struct duck *duck, const char *sql, bool streaming, duckdb_result *result, struct orch_err *err)
+{
+	duckdb_prepared_statement statement = NULL;
+	duckdb_state state;
 	int code = 0;
 
-	if (duckdb_query(duck->connection, sql, &result) != DuckDBSuccess)
-		code = fail(err, duckdb_result_error(&result));
+	if (duckdb_prepare(duck->connection, sql, &statement) != DuckDBSuccess) {
+		code = fail(err, duckdb_prepare_error(statement));
+	} else {
+		state = streaming ? duckdb_execute_prepared_streaming(statement, result)
+		                  : duckdb_execute_prepared(statement, result);
+		if (state != DuckDBSuccess)
+			code = fail(err, duckdb_result_error(result));
+	}
+	duckdb_destroy_prepare(&statement);
+	return code;
+}
+
+int duck_run(struct duck *duck, const char *sql, struct orch_err *err)
+{
+	duckdb_result result = {0};
+	int code = execute(duck, sql, false, &result, err);
+
 	duckdb_destroy_result(&result);
 	return code;
 }
@@ -82,10 +145,9 @@ int duck_run(struct duck *duck, const char *sql, struct orch_err *err)
 int duck_query(struct duck *duck, const char *sql, struct duck_rows **out, struct orch_err *err)
 {
 	struct duck_rows *rows = mem_must(1, sizeof *rows);
+	int code = execute(duck, sql, true, &rows->result, err);
 
-	if (duckdb_query(duck->connection, sql, &rows->result) != DuckDBSuccess) {
-		int code = fail(err, duckdb_result_error(&rows->result));
-
+	if (code) {
 		duck_end(rows);
 		return code;
 	}
@@ -114,27 +176,34 @@ size_t duck_columns(const struct duck_rows *rows)
 
 const char *duck_column_name(const struct duck_rows *rows, size_t column)
 {
-	return duckdb_column_name((duckdb_result *)&rows->result, column);
+	return duckdb_column_name((duckdb_result *)(uintptr_t)&rows->result, column);
 }
 
-size_t duck_next(struct duck_rows *rows)
+int duck_next(struct duck_rows *rows, size_t *count, struct orch_err *err)
 {
+	const char *why;
+
 	duckdb_destroy_data_chunk(&rows->chunk);
 	rows->chunk = duckdb_fetch_chunk(rows->result);
-	if (!rows->chunk)
-		return 0;
+	*count = rows->chunk ? duckdb_data_chunk_get_size(rows->chunk) : 0;
+	if (!*count) {
+		why = duckdb_result_error(&rows->result);
+		return why && why[0] ? fail(err, why) : 0;
+	}
 	for (size_t c = 0; c < rows->columns; c++) {
 		duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, c);
 
 		rows->data[c] = duckdb_vector_get_data(vector);
 		rows->validity[c] = duckdb_vector_get_validity(vector);
 	}
-	return duckdb_data_chunk_get_size(rows->chunk);
+	return 0;
 }
 
 bool duck_is_missing(const struct duck_rows *rows, size_t column, size_t row)
 {
-	return rows->validity[column] && !duckdb_validity_row_is_valid(rows->validity[column], row);
+	const uint64_t *validity = rows->validity[column];
+
+	return validity && !(validity[row / 64] >> (row % 64) & 1);
 }
 
 int64_t duck_int(const struct duck_rows *rows, size_t column, size_t row)
@@ -160,36 +229,18 @@ const char *duck_text(const struct duck_rows *rows, size_t column, size_t row, s
 	return duckdb_string_t_data(text);
 }
 
-int duck_one_text(struct duck *duck, const char *sql, char **out, struct orch_err *err)
+char *duck_text_copy(const struct duck_rows *rows, size_t column, size_t row)
 {
-	struct duck_rows *rows = NULL;
 	size_t length;
-	int code = duck_query(duck, sql, &rows, err);
+	const char *text;
 
-	if (code)
-		return code;
-	*out = mem_text("");
-	if (duck_next(rows) && !duck_is_missing(rows, 0, 0)) {
-		const char *text = duck_text(rows, 0, 0, &length);
-
-		free(*out);
-		*out = text_format("%.*s", (int)length, text);
-	}
-	duck_end(rows);
-	return 0;
+	if (duck_is_missing(rows, column, row))
+		return mem_text("");
+	text = duck_text(rows, column, row, &length);
+	return text_format("%.*s", (int)length, text);
 }
 
-int duck_one_int(struct duck *duck, const char *sql, int64_t *out, struct orch_err *err)
-{
-	struct duck_rows *rows = NULL;
-	int code = duck_query(duck, sql, &rows, err);
-
-	if (code)
-		return code;
-	*out = duck_next(rows) && !duck_is_missing(rows, 0, 0) ? duck_int(rows, 0, 0) : 0;
-	duck_end(rows);
-	return 0;
-}
+/* ---- quoting ---- */
 
 static void add_doubled(struct text_buf *out, const char *text, char quote)
 {
@@ -210,6 +261,20 @@ void duck_add_name(struct text_buf *out, const char *name)
 void duck_add_text(struct text_buf *out, const char *text)
 {
 	add_doubled(out, text, '\'');
+}
+
+/* Readers take every path for a pattern: a class of one character stands for that character. */
+void duck_add_path(struct text_buf *out, const char *path)
+{
+	struct text_buf plain = {0};
+
+	for (; *path; path++)
+		if (strchr("*?[", *path))
+			text_addf(&plain, "[%c]", *path);
+		else
+			text_add_bytes(&plain, path, 1);
+	duck_add_text(out, plain.data ? plain.data : "");
+	text_buf_release(&plain);
 }
 
 const char *duck_version(void)
@@ -236,10 +301,8 @@ int duck_append_begin(struct duck *duck, const char *table, struct duck_appender
 
 static void note(struct duck_appender *appender, duckdb_state state)
 {
-	if (state == DuckDBSuccess || appender->failed)
-		return;
-	appender->failed = true;
-	snprintf(appender->text, sizeof appender->text, "%s", duckdb_appender_error(appender->appender));
+	if (state != DuckDBSuccess && !appender->failure.code)
+		fail(&appender->failure, duckdb_appender_error(appender->appender));
 }
 
 void duck_append_int(struct duck_appender *appender, int64_t value)
@@ -275,13 +338,14 @@ void duck_append_end_row(struct duck_appender *appender)
 int duck_append_end(struct duck_appender **take_appender, struct orch_err *err)
 {
 	struct duck_appender *appender = *take_appender;
-	int code = 0;
+	int code;
 
 	*take_appender = NULL;
-	if (!appender->failed)
+	if (!appender->failure.code)
 		note(appender, duckdb_appender_close(appender->appender));
-	if (appender->failed)
-		code = fail(err, appender->text);
+	code = appender->failure.code;
+	if (code)
+		orch_fail(err, code, "%s", appender->failure.text);
 	duckdb_appender_destroy(&appender->appender);
 	free(appender);
 	return code;
