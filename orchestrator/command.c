@@ -330,10 +330,12 @@ int command_campaign(const struct arguments *arguments, char **out, struct orch_
 	char *absolute;
 	int code;
 
-	if (file_is_folder(given) || !file_exists(given))
+	if (file_is_folder(given))
 		return campaign_dir_find(given, out, err);
-	absolute = file_absolute(given); /* a link to a folder is as good as the folder */
-	if (file_size(given) < 0)
+	absolute = file_absolute(given);
+	if (!file_exists(given))
+		code = orch_fail(err, ORCH_EMISSING, "there is no folder %s", absolute);
+	else if (file_size(given) < 0) /* a link to a folder is as good as the folder */
 		code = campaign_dir_find(given, out, err);
 	else
 		code = orch_fail(err, ORCH_EINPUT, "%s is a file: name the campaign's folder (or nothing, where there is only one)", absolute);

@@ -25,6 +25,12 @@ static const struct command_option stop_options[] = {
 	QUIET, END};
 static const struct command_option plan_options[] = {JSON, END};
 static const struct command_option show_options[] = {JSON, END};
+static const struct command_option fit_options[] = {
+	{"--trial", "N", "the configuration"},
+	{"--round", "N", "the round whose features are used (default 0)"},
+	{"--fold", "N", "one fold, or -1 for the holdout (default: all folds)"},
+	{"--without", "NAME", "leave a feature or group out"},
+	JSON, END};
 static const struct command_option init_options[] = {
 	{"--demo", NULL, "with data: 600 flats and their rents, made up but always the same"},
 	{"--source", "FILE", "the data the campaign is about"},
@@ -56,6 +62,8 @@ const struct command command_table[] = {
 	{"status", "[DIR]", "what a campaign is doing; read only, from any shell", ONLY_CAMPAIGN, status_options, cmd_status, false},
 	{"stop", "[DIR]", "ask a running campaign to stop, and wait until it has", ONLY_CAMPAIGN, stop_options, cmd_stop, false},
 	{"show", "[DIR]", "what came out: rounds, chosen round, configuration, failures, slowest tasks", ONLY_CAMPAIGN, show_options, cmd_show, false},
+	{"fit", "[DIR]", "fit one trial again, by itself, and show all it says; nothing is kept",
+	        ONLY_CAMPAIGN "\nFor a fit that failed: the same data, features, parameters and limits. May run beside the campaign.", fit_options, cmd_fit, false},
 	{"verify", "[DIR]", "check everything that is stored",
 	        ONLY_CAMPAIGN "\nRounds against their manifests, bundles, ledger, progress.jsonl, provenance, cached data. Exit status 5 when something\n"
 	                      "is damaged.", verify_options, cmd_verify, false},

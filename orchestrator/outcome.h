@@ -3,7 +3,7 @@
  *
  * {version, name, campaign, state, metric, maximise, rounds: [{round, features, score, se, holdout, dropped, reason, stop}], chosen: {round, features,
  *  params, searched, score, se, holdout, reason, gain: {mean, ci_low, ci_high, relative} | null} | null, all_features, dropped: [{feature, round}], totals,
- *  failures: [{cause, text, count, round, stage, trial, fold, left_out, output}], attempts: {cause: count}, slowest: [{round, stage, trial, folds, fits,
+ *  failures: [{cause, text, count, round, stage, trial, fold, left_out, params, output}], attempts: {cause: count}, slowest: [{round, stage, trial, folds, fits,
  *  seconds, peak_rss}], files: {report, bundles, trials}}
  * gain: the chosen round against round 0 over the same folds, positive when it is better; interval as in engines/lofo/lofo_stats.h. */
 #ifndef ORCHESTRATOR_OUTCOME_H

@@ -107,6 +107,42 @@ static int add_fit(void *context, const struct ledger_fit *fit, struct orch_err 
 	return 0;
 }
 
+/* ---- their parameters ---- */
+
+struct naming {
+	json_t *groups;
+	unsigned round;
+};
+
+static int add_params(void *context, const struct ledger_trial *trial, struct orch_err *err)
+{
+	struct naming *naming = context;
+	json_t *group, *params = NULL;
+	size_t i;
+
+	(void)err;
+	json_array_foreach(naming->groups, i, group)
+		if (json_get_int(group, "round", -1) == (json_int_t)naming->round && json_get_int(group, "trial", -1) == trial->trial) {
+			if (!params && json_parse(trial->params, strlen(trial->params), "ledger", &params, NULL))
+				return 0;
+			json_object_set(group, "params", params);
+		}
+	json_decref(params);
+	return 0;
+}
+
+static int name_params(struct ledger *ledger, unsigned rounds, json_t *groups, struct orch_err *err)
+{
+	int code = 0;
+
+	for (unsigned round = 0; round < rounds && !code && json_array_size(groups); round++) {
+		struct naming naming = {.groups = groups, .round = round};
+
+		code = ledger_each_trial(ledger, round, add_params, &naming, err);
+	}
+	return code;
+}
+
 static int add_attempt(void *context, const struct ledger_attempt *attempt, struct orch_err *err)
 {
 	json_t *attempts = context;
@@ -143,6 +179,8 @@ int outcome_failures(const char *campaign, unsigned rounds, json_t **failures, j
 
 	if (!code)
 		code = add_failed_fits(ledger, rounds, &grouping, err);
+	if (!code)
+		code = name_params(ledger, rounds, grouping.groups, err);
 	if (!code)
 		code = ledger_each_failure(ledger, ATTEMPTS_MAX, add_attempt, causes, err);
 	if (ledger)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/outcome.h"
+#include "orchestrator/command.h"
 #include "storage/base/json.h"
 
 #define NAMES_WIDTH 60
@@ -146,7 +147,8 @@ static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_fe
 		return;
 	text_addf(out, "  chosen    round %lld: %zu of %zu features\n", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
 	        json_array_size(json_object_get(outcome, "all_features")));
-	text_addf(out, "  why       %s\n", json_get_text(chosen, "reason", ""));
+	if (json_array_size(json_object_get(outcome, "rounds")) > 1)
+		text_addf(out, "  why       %s\n", json_get_text(chosen, "reason", ""));
 	add_score(out, outcome);
 	text_add(out, "  with      ");
 	add_params(out, json_object_size(searched) ? searched : json_object_get(chosen, "params"));
@@ -196,6 +198,21 @@ static void add_where(struct text_buf *out, const json_t *group)
 		text_addf(out, " without %s", left_out);
 }
 
+/* The line that reproduces it. */
+static void add_again(struct text_buf *out, const json_t *outcome, const json_t *group)
+{
+	const char *left_out = json_get_text(group, "left_out", "");
+	char *path = command_quote(json_get_text(outcome, "campaign", "")), *name = command_quote(left_out);
+
+	text_addf(out, "              again: %s fit %s --round %lld --trial %lld --fold %lld", command_program(), path, (long long)json_get_int(group, "round", 0),
+	        (long long)json_get_int(group, "trial", 0), (long long)json_get_int(group, "fold", 0));
+	if (*left_out)
+		text_addf(out, " --without %s", name);
+	text_add(out, "\n");
+	free(path);
+	free(name);
+}
+
 static void add_failures(struct text_buf *out, const json_t *outcome, bool with_output)
 {
 	const json_t *failures = json_object_get(outcome, "failures"), *attempts = json_object_get(outcome, "attempts");
@@ -212,11 +229,16 @@ static void add_failures(struct text_buf *out, const json_t *outcome, bool with_
 		text_addf(out, "            %lldx %s: %s\n", (long long)json_get_int(group, "count", 0), json_get_text(group, "cause", ""), json_get_text(group, "text", ""));
 		if (!with_output)
 			continue;
-		text_add(out, "            first in ");
+		text_add(out, "              first: ");
 		add_where(out, group);
+		if (json_object_size(json_object_get(group, "params"))) {
+			text_add(out, " with ");
+			add_params(out, json_object_get(group, "params"));
+		}
 		text_add(out, "\n");
 		json_array_foreach(json_object_get(group, "output"), j, line)
 			text_addf(out, "              | %s\n", json_string_value(line));
+		add_again(out, outcome, group);
 	}
 	if (json_object_size(attempts)) {
 		text_add(out, "            attempts that failed, repeated ones included: ");

@@ -18,6 +18,7 @@
 
 #define FLUSH_SECONDS 0.8
 #define PARTIAL_MAX 4096
+#define ATTEMPTS_SAID 20 /* a round */
 
 static unsigned bit(enum stage_id stage)
 {
@@ -512,6 +513,29 @@ static const char *first_failure(const struct task_outcome *outcome)
 	return "failed";
 }
 
+/* A night of failures must not fill the log: from some number on they are counted only (progress.jsonl has all). */
+static void say_attempt(struct round_run *run, const struct task *task, const char *cause, bool will_retry, const char *text)
+{
+	struct display *display = run->campaign->display;
+	json_t *variant = json_array_get(json_object_get(task->line, "variants"), 0), *folds = json_object_get(task->line, "folds");
+	long long trial = (long long)json_get_int(variant, "trial", -1), fold = (long long)json_integer_value(json_array_get(folds, 0));
+	char where[48] = "";
+
+	if (run->attempts_said > ATTEMPTS_SAID)
+		return;
+	if (run->attempts_said++ == ATTEMPTS_SAID) {
+		display_line(display, "more attempts fail in this round; they are counted, `orch show` tells their causes");
+		return;
+	}
+	if (json_array_size(folds) == 1 && fold >= 0)
+		snprintf(where, sizeof where, " fold %lld", fold);
+	if (task->kind == TASK_FIT)
+		display_line(display, "%s trial %lld%s: attempt %u failed (%s)%s: %.160s", stage_table[task->stage].name, trial, where, task->attempt + 1, cause,
+		        will_retry ? ", trying again" : "", text);
+	else
+		display_line(display, "%s: writing it failed (%s)%s: %.160s", stage_table[task->stage].name, cause, will_retry ? ", trying again" : "", text);
+}
+
 static int attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
 {
 	struct round_run *run = context;
@@ -532,8 +556,7 @@ static int attempt_failed(void *context, const struct task *task, const struct t
 		        "text", line, "retry", will_retry), err);
 	if (!code && will_retry && task->kind == TASK_WRITE)
 		code = 0; /* the folder is written into again from the start: writers create their files anew */
-	display_line(run->campaign->display, "%s trial %lld: attempt %u failed (%s)%s: %.160s", stage_table[task->stage].name,
-	        (long long)json_get_int(variant, "trial", -1), task->attempt + 1, cause, will_retry ? ", trying again" : "", line);
+	say_attempt(run, task, cause, will_retry, line);
 	free(line);
 	return code;
 }

@@ -28,6 +28,7 @@ struct round_run {
 	size_t partial_count;
 	uint64_t failed[STAGE_COUNT], stage_fits[STAGE_COUNT];
 	double stage_seconds[STAGE_COUNT];
+	unsigned attempts_said; /* failed attempts that were told one by one */
 };
 int round_run_open(struct campaign *campaign, unsigned round, struct round_run **out, struct orch_err *err);
 int round_run_stages(struct round_run *run, struct orch_err *err); /* ORCH_ESTOPPED: resumable */

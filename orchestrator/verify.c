@@ -165,7 +165,9 @@ static void check_provenance(struct verifying *verifying, unsigned round, const 
 	struct orch_err err = {0};
 
 	snprintf(what, sizeof what, "provenance.git round_%03u", round);
-	if (provenance_verify_round(repository, round, path, &err))
+	if (!file_exists(repository))
+		note(verifying, what, false, true, "there is no provenance.git");
+	else if (provenance_verify_round(repository, round, path, &err))
 		note(verifying, what, false, true, "%s", err.text);
 	else
 		note(verifying, what, true, true, "its commit has the round's manifest");
@@ -225,7 +227,7 @@ static void check_summary(struct verifying *verifying)
 		return;
 	}
 	if (json_read_file(path, &summary, &err))
-		note(verifying, "summary.json", false, true, "%s", err.text);
+		note(verifying, "summary.json", false, true, "%s", file_exists(path) ? err.text : "it is not there");
 	else if ((listed = json_array_size(json_object_get(summary, "rounds"))) != verifying->rounds)
 		note(verifying, "summary.json", false, true, "lists %zu rounds, there are %u", listed, verifying->rounds);
 	else
@@ -332,7 +334,7 @@ static int mend_progress(struct campaign *campaign, struct text_buf *said, struc
 		code = file_replace(path, kept.data ? kept.data : "", kept.length, err);
 	if (!code)
 		code = event_log_open(path, &campaign->progress, err);
-	text_addf(said, "progress.jsonl: %zu damaged lines taken out\n", dropped);
+	text_addf(said, "progress.jsonl: %zu damaged line%s taken out\n", dropped, dropped == 1 ? "" : "s");
 out:
 	text_buf_release(&kept);
 	free(text);

@@ -273,7 +273,7 @@ bool worker_process_read(struct worker_process *worker)
 void worker_process_read_errors(struct worker_process *worker)
 {
 	char chunk[16384];
-	ssize_t n;
+	ssize_t n = -1;
 
 	while (worker->err_fd >= 0 && ((n = read(worker->err_fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))) {
 		if (n < 0)

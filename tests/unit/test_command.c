@@ -181,8 +181,8 @@ static void command__a_file_is_no_campaign_folder(void **state)
 	assert_non_null(strstr(err.text, "is a file: name the campaign's folder"));
 	unlink(path);
 	orch_err_clear(&err);
-	assert_true(command_campaign(&arguments, &found, &err) != 0);
-	assert_int_equal(orch_exit_status(err.code), err.code == ORCH_EIO ? 1 : 2);
+	assert_int_equal(command_campaign(&arguments, &found, &err), ORCH_EMISSING);
+	assert_non_null(strstr(err.text, "there is no folder /tmp/orch-test-command-"));
 }
 
 /* What the completions and the help rely on. */
