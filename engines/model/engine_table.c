@@ -7,6 +7,7 @@ extern const struct engine engine_command;
 extern const struct engine engine_elasticnet;
 extern const struct engine engine_fake;
 extern const struct engine engine_forest;
+extern const struct engine engine_logistic;
 extern const struct engine engine_ridge;
 extern const struct engine engine_xgboost;
 
@@ -15,6 +16,7 @@ const struct engine *const engine_table[] = {
 	&engine_elasticnet,
 	&engine_fake,
 	&engine_forest,
+	&engine_logistic,
 	&engine_ridge,
 	&engine_xgboost,
 	NULL,

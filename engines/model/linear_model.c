@@ -55,6 +55,13 @@ char *linear_model_text(const struct linear_model *model)
 	json_object_set_new(object, "engine", json_string(model->engine->name));
 	json_object_set_new(object, "version", json_string(model->engine->version));
 	json_object_set_new(object, "parameters", json_deep_copy(variant->params));
+	if (model->classes) {
+		json_t *classes = json_array();
+
+		for (size_t k = 0; k < model->class_count; k++)
+			json_array_append_new(classes, json_integer(model->classes[k]));
+		json_object_set_new(object, "classes", classes);
+	}
 	json_object_set_new(object, "intercept", intercept);
 	json_object_set_new(object, "features", features);
 	char *text = json_text(object, JSON_STYLE_PRETTY);

@@ -24,6 +24,8 @@ struct linear_model {
 	const double *intercept; /* outputs */
 	const double *center;    /* columns */
 	const double *fill;      /* per feature, see design_fill */
+	const uint32_t *classes; /* codes of the classes that scores are of; NULL: no classes */
+	size_t class_count;
 };
 char *linear_model_text(const struct linear_model *model); /* malloc'd */
 
