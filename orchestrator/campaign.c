@@ -159,6 +159,17 @@ static void say_data(struct display *display, const struct study *study, const s
 		display_line(display, "  note: %s", json_string_value(note));
 }
 
+#define LARGE_SOURCE (32 << 20) /* bytes: reading it takes long enough to be said */
+
+static void say_reading(struct display *display, const struct spec *spec)
+{
+	int64_t bytes = spec->data.source_path ? file_size(spec->data.source_path) : -1;
+	char size[TEXT_NUMBER_MAX];
+
+	if (bytes > LARGE_SOURCE)
+		display_line(display, "reading %s (%s)", spec->data.source, text_bytes((uint64_t)bytes, size));
+}
+
 static void say_plan(struct display *display, const struct plan *plan)
 {
 	char configurations[TEXT_NUMBER_MAX], fits[TEXT_NUMBER_MAX], low[TEXT_NUMBER_MAX], high[TEXT_NUMBER_MAX];
@@ -192,8 +203,10 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 	campaign->display = display;
 	campaign->started = process_clock();
 	campaign->started_wall = process_wall();
-	if (!code)
+	if (!code) {
+		say_reading(display, spec);
 		code = prepare_data(spec, probe_program(), &data, err);
+	}
 	if (!code)
 		code = study_open(spec, data.frame, data.folds, &campaign->study, err);
 	if (!code)
@@ -203,6 +216,8 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 		if (!options->allow_large)
 			code = plan_check_limits(&campaign->plan, spec, err); /* what can be counted, before anything is measured */
 	}
+	if (!code && probe_can(spec))
+		display_line(display, "trying the first fits, at most %g s", PROBE_SECONDS);
 	if (!code)
 		code = probe_time(spec, campaign->study, &data, &campaign->plan, err);
 	if (!code && !options->allow_large)

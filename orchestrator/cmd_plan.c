@@ -48,8 +48,11 @@ static int make_plan(const struct arguments *arguments, const struct spec *spec,
 		code = study_open(spec, data.frame, data.folds, &study, err);
 	if (!code)
 		code = plan_make(spec, study, &plan, err);
-	if (!code && !plan_check_limits(&plan, spec, &refused))
+	if (!code && !plan_check_limits(&plan, spec, &refused)) {
+		if (probe_can(spec))
+			command_say(arguments, "trying the first fits, at most %g s", PROBE_SECONDS);
 		code = probe_time(spec, study, &data, &plan, err);
+	}
 	if (!code) {
 		print_notes(arguments, &data);
 		if (!refused.code)

@@ -157,16 +157,22 @@ static void scale_unfinished(struct plan *plan, const struct fit_plan *fits)
 	plan->seconds_low = PROBE_SECONDS * (double)fit_plan_tasks(fits) / plan->workers;
 }
 
-int probe_time(const struct spec *spec, const struct study *study, const struct prepared *data, struct plan *plan, struct orch_err *err)
+bool probe_can(const struct spec *spec)
 {
 	const struct engine *engine = engine_find(spec->models[0].engine);
+
+	return !engine->external && !engine->needs_permission;
+}
+
+int probe_time(const struct spec *spec, const struct study *study, const struct prepared *data, struct plan *plan, struct orch_err *err)
+{
 	struct probing probing = {.seconds = {NAN, NAN}};
 	struct fit_plan_request request = {.stage = STAGE_HPO, .study = study, .trial = -1, .scratch = "/nonexistent"}; /* fits of the search keep no files */
 	struct search *search = NULL;
 	struct fit_plan *fits = NULL;
 	int code;
 
-	if (engine->external || engine->needs_permission)
+	if (!probe_can(spec))
 		return 0;
 	code = search_open(spec, 0, &search, err);
 	request.search = search;
