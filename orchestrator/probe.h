@@ -6,10 +6,10 @@
 #include "orchestrator/prepare.h"
 
 const char *probe_program(void); /* path of this executable, for workers */
+bool probe_can(const struct spec *spec); /* false: probe_time leaves the time unknown */
 /* Runs the first and the last task of the search on one worker (at most PROBE_SECONDS) and fills plan->seconds_low and _high.
  * Engines outside orch (command, fake) are not run: the time stays unknown. Results are thrown away. */
 #define PROBE_SECONDS 20.0
-bool probe_can(const struct spec *spec); /* false: probe_time leaves the time unknown */
 int probe_time(const struct spec *spec, const struct study *study, const struct prepared *data, struct plan *plan, struct orch_err *err);
 
 #endif

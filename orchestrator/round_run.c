@@ -417,19 +417,20 @@ static int telemetry(struct round_run *run, const struct task *task, const struc
 	return code;
 }
 
-/* Every fit of a task that is out of attempts has failed with the task's cause. */
+/* Every fit of a task that is out of attempts has failed with the task's cause; the worker's last output is kept with the first of them. */
 static json_t *failed_results(const struct task *task, const struct task_outcome *outcome)
 {
 	json_t *results = json_array(), *fold;
 	size_t variants = json_array_size(json_object_get(task->line, "variants")), i;
 	char *text = text_format("%s: %s", task_end_name(outcome->end), outcome->text ? outcome->text : "no reason given");
-	char *safe = text_is_utf8(text, strlen(text)) ? mem_text(text) : text_printable(text);
+	char *safe = text_is_utf8(text, strlen(text)) ? mem_text(text) : text_printable(text), *brief = text_format("%.*s", (int)strcspn(safe, "\n"), safe);
 
 	for (size_t v = 0; v < variants; v++)
 		json_array_foreach(json_object_get(task->line, "folds"), i, fold)
-			json_array_append_new(results, json_pack("{s:i, s:O, s:s}", "variant", (int)v, "fold", fold, "failed", safe));
+			json_array_append_new(results, json_pack("{s:i, s:O, s:s}", "variant", (int)v, "fold", fold, "failed", v || i ? brief : safe));
 	free(text);
 	free(safe);
+	free(brief);
 	return results;
 }
 

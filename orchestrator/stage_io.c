@@ -130,7 +130,7 @@ static int gather_fit(void *data, const struct ledger_fit *fit, struct orch_err 
 	if (slot >= gathered->slots)
 		return orch_fail(err, ORCH_EDAMAGED, "the ledger has a fit of fold %d, there are %u folds", fit->fold, gathered->slots - 1);
 	gathered->failed[slot] = fit->state != LEDGER_DONE;
-	if (fit->note && !gathered->note)
+	if (fit->note && fit->state == LEDGER_DONE && !gathered->note) /* why a fit failed may name times and pids: not for a round */
 		gathered->note = mem_text(fit->note);
 	if (fit->metrics)
 		code = json_parse(fit->metrics, strlen(fit->metrics), "ledger", &gathered->metrics[slot], err);
