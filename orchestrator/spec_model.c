@@ -28,17 +28,6 @@ static size_t engine_names(const char **names, size_t capacity)
 	return count;
 }
 
-/* Known by name, not there yet. */
-static bool is_planned(const char *name)
-{
-	static const char *const planned[] = {"elasticnet", "logistic"};
-
-	for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
-		if (!strcmp(planned[i], name))
-			return true;
-	return false;
-}
-
 static void refuse_engine(struct spec_check *check, const struct yaml_node *node, const struct engine *engine)
 {
 	const char *names[64];
@@ -51,8 +40,6 @@ static void refuse_engine(struct spec_check *check, const struct yaml_node *node
 	suggestion = node->kind == YAML_SCALAR ? spec_suggestion(node->text, names, count) : mem_text("");
 	if (engine && engine->unavailable)
 		spec_error(check, node, "engine %s is %s; available: %s", engine->name, engine->unavailable, all.data);
-	else if (node->kind == YAML_SCALAR && is_planned(node->text))
-		spec_error(check, node, "engine %s is not available yet; available: %s", node->text, all.data);
 	else if (node->kind != YAML_SCALAR || spec_is_nothing(node))
 		spec_error(check, node, "model.engine is missing: one of %s", all.data);
 	else
