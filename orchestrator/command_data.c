@@ -1,6 +1,8 @@
 /* {data}: Parquet with __row, __fold, features, targets, weight, id. For a fold of a search it holds no holdout row, so that "train on __fold != {fold}, predict
- * __fold == {fold}" is right however naive the program; for time folds only the rows of that fold's training and test. For fold -1 it holds all rows, the
- * holdout with __fold -1. Written under a temporary name and published by rename: whoever is first, the bytes are the same. */
+ * __fold == {fold}" is right however naive the program; for time folds only the rows of that fold's training and test. For fold -1 it holds all rows that are
+ * trained on and the holdout with __fold -1. A row that no fold tests has __fold 254 (SPLIT_UNUSED). __row counts from 0 in the prepared data.
+ * Written under a temporary name and published by rename: whoever is first, the bytes are the same. Its name has a hash of data, split and
+ * features in it: what an earlier, different run of the campaign left is not taken. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +10,15 @@
 
 #include "orchestrator/command_parts.h"
 #include "storage/base/file.h"
+#include "storage/base/hash.h"
 #include "storage/base/json.h"
 #include "storage/base/process.h"
 #include "storage/table_file.h"
 
 struct layout {
 	const struct study *study;
+	const struct command_fit *fit;
+	bool shared; /* all features of the round, not the fit's only */
 	const struct column **columns; /* after __row and __fold */
 	size_t count;
 };
@@ -29,7 +34,7 @@ static enum table_type type_of(const struct column *column)
 
 static void put_value(struct table_file *table, const struct column *column, size_t row)
 {
-	double value = column_value(column, row);
+	double value;
 	int32_t code;
 
 	switch (type_of(column)) {
@@ -38,30 +43,42 @@ static void put_value(struct table_file *table, const struct column *column, siz
 		table_file_text(table, code < 0 ? NULL : column->levels[code]);
 		break;
 	case TABLE_DOUBLE:
-		table_file_double(table, value);
+		table_file_double(table, column_value(column, row)); /* NaN is missing */
 		break;
 	default:
+		value = column_value(column, row);
 		if (isnan(value))
 			table_file_missing(table);
+		else if (column->type == COLUMN_INT64) /* an id may be more than a double holds */
+			table_file_int(table, ((const int64_t *)column->values)[row]);
 		else
 			table_file_int(table, (int64_t)value);
 	}
 }
 
-static void find_columns(struct layout *layout)
+static bool is_used(const struct layout *layout, const struct column *column)
 {
 	const struct study *study = layout->study;
 
-	layout->columns = mem_must(study->frame->column_count + 1, sizeof *layout->columns);
-	for (size_t i = 0; i < study->frame->column_count; i++) {
-		const struct column *column = &study->frame->columns[i];
-		bool selected = false;
+	if (column->roles & (COLUMN_TARGET | COLUMN_WEIGHT | COLUMN_ID))
+		return true;
+	for (size_t f = 0; layout->shared && f < study->feature_count; f++)
+		if (study->features[f] == column)
+			return true;
+	for (size_t f = 0; !layout->shared && f < layout->fit->feature_count; f++)
+		if (!strcmp(layout->fit->features[f], column->name))
+			return true;
+	return false;
+}
 
-		for (size_t f = 0; f < study->feature_count; f++)
-			selected = selected || study->features[f] == column;
-		if (selected || column->roles & (COLUMN_TARGET | COLUMN_WEIGHT | COLUMN_ID))
-			layout->columns[layout->count++] = column;
-	}
+static void find_columns(struct layout *layout)
+{
+	const struct frame *frame = layout->study->frame;
+
+	layout->columns = mem_must(frame->column_count + 1, sizeof *layout->columns);
+	for (size_t i = 0; i < frame->column_count; i++)
+		if (!(frame->columns[i].roles & COLUMN_ROW) && is_used(layout, &frame->columns[i]))
+			layout->columns[layout->count++] = &frame->columns[i];
 }
 
 static int begin(const struct layout *layout, const char *path, struct table_file **table, struct orch_err *err)
@@ -78,21 +95,29 @@ static int begin(const struct layout *layout, const char *path, struct table_fil
 	return code;
 }
 
+/* The fold that tests a row: for time, fold f tests block f + 1. */
+static int tested_by(const struct split *split, uint8_t assigned)
+{
+	if (split->kind != SPLIT_TIME || assigned == SPLIT_UNUSED)
+		return assigned;
+	return assigned == 0 ? SPLIT_UNUSED : assigned - 1;
+}
+
 /* Fold of a row in the file; false: the row is not in it. */
 static bool row_fold(const struct command_fit *fit, const struct study *study, size_t row, size_t *train_at, size_t *test_at, int *fold)
 {
-	uint8_t assigned = study->split->fold[(fit->fold < 0 ? 0 : (size_t)fit->fold / study->split->k) * study->frame->rows + row];
+	const struct split *split = study->split;
+	uint8_t assigned = split->fold[(fit->fold < 0 ? 0 : (size_t)fit->fold / split->k) * split->rows + row];
+	bool train, test;
 
-	if (fit->fold < 0 || study->split->kind == SPLIT_TIME) {
-		bool test = *test_at < fit->test_count && fit->test[*test_at] == row, train = *train_at < fit->train_count && fit->train[*train_at] == row;
-
-		*test_at += test;
-		*train_at += train;
-		*fold = test ? fit->fold < 0 ? -1 : fit->fold % (int)study->split->k : 1000;
-		return test || train;
-	}
-	*fold = assigned;
-	return assigned != SPLIT_HOLDOUT;
+	*fold = assigned == SPLIT_HOLDOUT ? -1 : tested_by(split, assigned);
+	if (fit->fold >= 0 && split->kind != SPLIT_TIME)
+		return assigned != SPLIT_HOLDOUT; /* one file serves all folds of the repeat */
+	train = *train_at < fit->train_count && fit->train[*train_at] == row;
+	test = *test_at < fit->test_count && fit->test[*test_at] == row;
+	*train_at += train;
+	*test_at += test;
+	return train || test;
 }
 
 static int write_rows(const struct layout *layout, const struct command_fit *fit, const char *path, struct orch_err *err)
@@ -116,38 +141,65 @@ static int write_rows(const struct layout *layout, const struct command_fit *fit
 	return table_file_commit(&table, err);
 }
 
-static char *name_of(const struct worker *worker, const struct command_fit *fit)
+/* Published under a name that holds whole files only. */
+static int write_once(const struct layout *layout, const char *path, struct orch_err *err)
 {
-	const struct split *split = worker->study->split;
-
-	if (fit->fold < 0)
-		return mem_text("data.final.parquet");
-	if (split->kind == SPLIT_TIME)
-		return text_format("data.fold_%d.parquet", fit->fold);
-	return text_format("data.repeat_%d.parquet", fit->fold / (int)split->k);
-}
-
-int command_data_file(const struct worker *worker, const struct command_fit *fit, char **out, struct orch_err *err)
-{
-	struct layout layout = {.study = worker->study};
-	char *name = name_of(worker, fit), *path = file_join(fit->scratch, name), *temporary;
 	struct orch_err why = {0};
+	char *temporary;
 	uint32_t attempt;
-	int code = 0;
+	int code;
 
 	process_random(&attempt, sizeof attempt);
 	temporary = text_format("%s.%08x.new", path, attempt);
-	if (!file_exists(path)) {
-		find_columns(&layout);
-		code = write_rows(&layout, fit, temporary, err);
-		if (!code && (code = file_publish(temporary, path, &why)) == ORCH_EBUSY)
-			code = file_remove_tree(temporary, err);
-		else if (code && why.code)
+	code = write_rows(layout, layout->fit, temporary, err);
+	if (!code) {
+		code = file_publish(temporary, path, &why);
+		if (code)
+			file_remove(temporary, NULL);
+		if (code == ORCH_EBUSY)
+			code = 0; /* another worker was first */
+		else if (code)
 			orch_fail(err, code, "%s", why.text);
-		free(layout.columns);
 	}
-	free(name);
 	free(temporary);
+	return code;
+}
+
+static char *name_of(const struct layout *layout)
+{
+	const struct study *study = layout->study;
+	const struct split *split = study->split;
+	int fold = layout->fit->fold;
+	char digest[HASH_HEX];
+	struct hash hash;
+
+	hash_begin(&hash);
+	hash_add_text(&hash, study->frame_hash);
+	hash_add_text(&hash, study->folds_hash);
+	for (size_t i = 0; i < layout->count; i++)
+		hash_add_text(&hash, layout->columns[i]->name);
+	hash_end_hex(&hash, digest);
+	if (fold < 0)
+		return text_format("data.%.12s.final.parquet", digest);
+	if (split->kind == SPLIT_TIME)
+		return text_format("data.%.12s.fold_%d.parquet", digest, fold);
+	return text_format("data.%.12s.repeat_%d.parquet", digest, fold / (int)split->k);
+}
+
+int command_data_file(const struct worker *worker, const struct command_fit *fit, bool shared, const char *folder, char **out, struct orch_err *err)
+{
+	struct layout layout = {.study = worker->study, .fit = fit, .shared = shared};
+	bool kept = shared || fit->feature_count == worker->study->feature_count;
+	char *name, *path;
+	int code = 0;
+
+	find_columns(&layout);
+	name = name_of(&layout);
+	path = file_join(kept ? fit->scratch : folder, name);
+	if (!file_exists(path))
+		code = write_once(&layout, path, err);
+	free(layout.columns);
+	free(name);
 	if (code)
 		free(path);
 	else

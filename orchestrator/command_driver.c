@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "orchestrator/command_parts.h"
 #include "storage/base/file.h"
@@ -11,11 +12,16 @@
 
 #define LINES_SHOWN 20
 
+#define ARGUMENT_SHOWN 200
+#define COMMAND_SHOWN 700
+
 struct places {
 	const struct worker *worker;
 	const struct command_fit *fit;
 	const char *data, *features;
 };
+
+/* ---- the command line ---- */
 
 static void add_param(struct text_buf *out, const json_t *value)
 {
@@ -43,9 +49,9 @@ static bool place_value(const void *context, const char *name, struct text_buf *
 	if (value)
 		add_param(out, value);
 	else if (!strcmp(name, "data"))
-		text_add(out, places->data);
+		text_add(out, places->data ? places->data : "");
 	else if (!strcmp(name, "features_file"))
-		text_add(out, places->features);
+		text_add(out, places->features ? places->features : "");
 	else if (!strcmp(name, "fold"))
 		text_addf(out, "%d", fit->fold < 0 ? -1 : fit->fold % k);
 	else if (!strcmp(name, "repeat"))
@@ -53,7 +59,8 @@ static bool place_value(const void *context, const char *name, struct text_buf *
 	else if (!strcmp(name, "trial"))
 		text_addf(out, "%lld", (long long)fit->trial);
 	else if (!strcmp(name, "target"))
-		text_add(out, study->target_names[0]);
+		for (unsigned t = 0; t < study->target_count; t++)
+			text_addf(out, "%s%s", t ? "," : "", study->target_names[t]);
 	else if (!strcmp(name, "seed"))
 		text_addf(out, "%llu", (unsigned long long)study->spec->seed);
 	else if (!strcmp(name, "threads"))
@@ -63,58 +70,40 @@ static bool place_value(const void *context, const char *name, struct text_buf *
 	return true;
 }
 
-/* The last line that is not blank, cut out in place. */
-static char *last_line(struct text_buf *buf)
-{
-	char *start;
+#define PLACE '\001' /* stands for a placeholder where only the words are looked at */
 
-	while (buf->length && strchr(" \t\r\n", buf->data[buf->length - 1]))
-		buf->data[--buf->length] = '\0';
-	start = buf->length ? strrchr(buf->data, '\n') : NULL;
-	return start ? start + 1 : buf->length ? buf->data : "";
+struct mentions {
+	bool data, features;
+};
+
+static bool mark_place(const void *context, const char *name, struct text_buf *out)
+{
+	struct mentions *mentions = *(struct mentions *const *)context;
+
+	mentions->data = mentions->data || !strcmp(name, "data");
+	mentions->features = mentions->features || !strcmp(name, "features_file");
+	text_addf(out, "%c", PLACE);
+	return true;
 }
 
-static void add_tail(struct text_buf *out, const char *title, const struct text_buf *buf)
+static bool is_regular(const char *path)
 {
-	const char *at = buf->length ? buf->data + buf->length : NULL;
-	int lines = 0;
+	struct stat status;
 
-	while (at && at > buf->data && lines <= LINES_SHOWN && buf->data + buf->length - at < 3000)
-		if (*--at == '\n')
-			lines++;
-	if (at && *at)
-		text_addf(out, "\n%s: %s", title, *at == '\n' ? at + 1 : at);
+	return !stat(path, &status) && S_ISREG(status.st_mode);
 }
 
-static int tell_failure(const struct command_output *output, char *const *argv, const char *why, struct orch_err *err)
+/* Paths in a spec are relative to the spec's folder, and the program runs elsewhere: a word of the template (never a value that was put in) that
+ * looks like a path and names a file there becomes that file. */
+static void find_files(char **argv, char *const *words, const char *base)
 {
-	struct text_buf text = {0};
-
-	if (why)
-		text_add(&text, why);
-	else if (output->signal)
-		text_addf(&text, "the program was ended by signal %d (%s)", output->signal, strsignal(output->signal));
-	else
-		text_addf(&text, "the program ended with exit status %d", output->status);
-	text_add(&text, "\ncommand: ");
-	command_add_shell(&text, argv);
-	add_tail(&text, "stderr", &output->err);
-	add_tail(&text, "stdout", &output->out);
-	orch_fail(err, ORCH_EFIT, "%.2000s", text.data);
-	text_buf_release(&text);
-	return ORCH_EFIT;
-}
-
-/* One program argument is a path of the campaign's own: paths in model.run are relative to the spec's folder. */
-static void find_program(char **argv, const char *base)
-{
-	for (size_t i = 0; argv[i] && i < 3; i++) {
+	for (size_t i = 0; argv[i]; i++) {
 		char *path;
 
-		if (argv[i][0] == '/' || argv[i][0] == '-' || !strchr(argv[i], '.'))
+		if (words[i][0] == '/' || words[i][0] == '-' || strchr(words[i], PLACE) || !strpbrk(words[i], "./"))
 			continue;
-		path = file_join(base, argv[i]);
-		if (file_exists(path)) {
+		path = file_join(base, words[i]);
+		if (is_regular(path)) {
 			free(argv[i]);
 			argv[i] = path;
 		} else {
@@ -123,55 +112,145 @@ static void find_program(char **argv, const char *base)
 	}
 }
 
-static int run_in(struct worker *worker, const struct command_fit *fit, const struct places *places, const char *folder, double **prediction, double *score, struct orch_err *err)
+/* ---- what is told about a failure ---- */
+
+/* The last line that is not blank; ends the buffer after it. May hold NUL bytes, and then is no JSON. */
+static const char *last_line(struct text_buf *buf)
+{
+	const char *start;
+
+	while (buf->length && strchr(" \t\r\n", buf->data[buf->length - 1]))
+		buf->data[--buf->length] = '\0';
+	start = buf->length ? memrchr(buf->data, '\n', buf->length) : NULL;
+	return start ? start + 1 : buf->length ? buf->data : "";
+}
+
+/* The last whole lines that fit into room: the end of what a program says is what tells why. */
+static void add_tail(struct text_buf *out, const char *title, struct text_buf *buf, size_t room)
+{
+	const char *end, *at;
+	int lines = 0;
+
+	last_line(buf); /* blank lines at the end go */
+	end = at = buf->data + buf->length;
+	while (at > buf->data && lines < LINES_SHOWN && (size_t)(end - at) < room)
+		lines += *--at == '\n';
+	if (at > buf->data) /* in the middle of a line, or on the newline before the first one shown */
+		for (at++; at < end && at[-1] != '\n' && ((unsigned char)*at & 0xc0) == 0x80; at++)
+			;
+	if (at >= end)
+		return;
+	text_addf(out, "\n%s:", title);
+	while (at < end) {
+		size_t length = strcspn(at, "\n");
+		char *line = text_format("%.*s", (int)length, at), *printable = text_printable(line);
+
+		text_addf(out, "\n  %s", printable);
+		free(line);
+		free(printable);
+		at += length + (at + length < end);
+	}
+}
+
+static char *shell_line(char *const *argv)
+{
+	struct text_buf line = {0};
+	char *printable;
+
+	command_add_shell(&line, argv);
+	printable = text_printable(line.data ? line.data : "");
+	text_buf_release(&line);
+	return printable;
+}
+
+static int tell_failure(struct command_output *output, char *const *argv, const char *why, struct orch_err *err)
+{
+	struct text_buf text = {0};
+	char *line = shell_line(argv);
+
+	if (why)
+		text_add(&text, why);
+	else if (output->signal)
+		text_addf(&text, "the program was ended by signal %d (%s)", output->signal, strsignal(output->signal));
+	else
+		text_addf(&text, "the program ended with exit status %d", output->status);
+	text_addf(&text, "\ncommand: %.*s%s", COMMAND_SHOWN, line, strlen(line) > COMMAND_SHOWN ? " ..." : "");
+	if (output->err.length)
+		add_tail(&text, "stderr", &output->err, 700);
+	if (output->out.length)
+		add_tail(&text, "stdout", &output->out, 300);
+	orch_fail(err, ORCH_EFIT, "%s", text.data);
+	text_buf_release(&text);
+	free(line);
+	return ORCH_EFIT;
+}
+
+/* ---- one fit ---- */
+
+static int run_in(struct worker *worker, const struct command_fit *fit, char *const *argv, const char *folder, double **prediction, double *score, struct orch_err *err)
 {
 	struct command_output output = {0};
 	struct orch_err why = {0};
-	char **argv = NULL;
-	int code = command_arguments(fit->model->run, place_value, places, &argv, err);
+	int code = command_process(argv, folder, &output, &why);
 
-	if (code)
-		return code;
-	find_program(argv, worker->spec->base);
-	code = command_process(argv, folder, &output, &why);
 	if (!code && output.status) {
 		code = tell_failure(&output, argv, NULL, err);
-	} else if (!code) {
-		char *line = mem_text(last_line(&output.out));
-
-		code = command_result(worker, fit, folder, line, prediction, score, &why);
-		free(line);
+	} else {
+		if (!code)
+			code = command_result(worker, fit, folder, last_line(&output.out), prediction, score, &why);
 		if (code == ORCH_EFIT)
 			tell_failure(&output, argv, why.text, err);
 		else if (code)
 			orch_fail(err, code, "%s", why.text);
-	} else {
-		orch_fail(err, code, "%s", why.text);
 	}
 	text_buf_release(&output.out);
 	text_buf_release(&output.err);
-	command_arguments_release(argv);
+	return code;
+}
+
+/* The files that the template asks for, and the finished command line. */
+static int prepare(struct places *places, const char *folder, char **data, char **features, char ***argv, struct orch_err *err)
+{
+	const struct command_fit *fit = places->fit;
+	struct mentions mentions = {0}, *context = &mentions;
+	char **words = NULL;
+	int code = command_arguments(fit->model->run, mark_place, &context, &words, err);
+
+	if (!code && mentions.data)
+		code = command_data_file(places->worker, fit, mentions.features, folder, data, err);
+	if (!code && mentions.features)
+		code = command_features_file(fit, folder, features, err);
+	places->data = *data;
+	places->features = *features;
+	if (!code)
+		code = command_arguments(fit->model->run, place_value, places, argv, err);
+	if (!code)
+		find_files(*argv, words, places->worker->spec->base);
+	command_arguments_release(words);
 	return code;
 }
 
 int command_fit_run(struct worker *worker, const struct command_fit *fit, double **prediction, double *score, struct orch_err *err)
 {
-	char *data = NULL, *features = NULL, *folder;
+	char *data = NULL, *features = NULL, *folder, **argv = NULL;
 	struct places places = {.worker = worker, .fit = fit};
 	uint32_t attempt;
-	int code = command_data_file(worker, fit, &data, err);
+	int code;
 
+	if (!fit->test_count) { /* nothing is held out to predict, and no model is kept of a program */
+		*prediction = NULL;
+		*score = NAN;
+		return 0;
+	}
 	process_random(&attempt, sizeof attempt);
 	folder = text_format("%s/run.trial_%lld.fold_%d.%08x", fit->scratch, (long long)fit->trial, fit->fold, attempt);
+	code = file_make_folder(folder, err);
 	if (!code)
-		code = file_make_folder(folder, err);
+		code = prepare(&places, folder, &data, &features, &argv, err);
 	if (!code)
-		code = command_features_file(fit, folder, &features, err);
-	places.data = data;
-	places.features = features;
-	if (!code)
-		code = run_in(worker, fit, &places, folder, prediction, score, err);
+		code = run_in(worker, fit, argv, folder, prediction, score, err);
 	file_remove_tree(folder, NULL);
+	command_arguments_release(argv);
 	free(folder);
 	free(data);
 	free(features);

@@ -11,13 +11,16 @@ int command_arguments(const char *run, bool (*value)(const void *context, const 
 void command_arguments_release(char **argv);
 void command_add_shell(struct text_buf *out, char *const *argv); /* as a person would type it */
 
-/* command_data.c: {data} and {features_file}; made once per round and fold layout, used by all fits. Paths are malloc'd. */
-int command_data_file(const struct worker *worker, const struct command_fit *fit, char **path, struct orch_err *err);
+/* command_data.c: {data} and {features_file}. shared: the program is told by {features_file} what it may use, so that one file with all features of the
+ * round, in the fit's scratch, serves all fits of the same rows; else the file holds the fit's own features, and where these are not all, it lies
+ * in folder and goes with it. Paths are malloc'd and absolute when scratch is. */
+int command_data_file(const struct worker *worker, const struct command_fit *fit, bool shared, const char *folder, char **path, struct orch_err *err);
 int command_features_file(const struct command_fit *fit, const char *folder, char **path, struct orch_err *err);
 
-/* command_process.c: runs argv in folder until it ends; nothing it started survives it. stdout's last line and the tails of both streams. */
+/* command_process.c: runs argv in folder until it ends; nothing it started survives it. For a process that has no other children. 0 when it ran, whatever its
+ * status; ORCH_EFIT when it wrote more than COMMAND_OUTPUT_MAX; ORCH_EIO when it could not be started or watched. Release both buffers in either case. */
 struct command_output {
-	struct text_buf out, err; /* last COMMAND_TAIL bytes of each */
+	struct text_buf out, err; /* at least the last COMMAND_TAIL bytes of each */
 	int status;               /* exit status, or 128 + signal */
 	int signal;
 };

@@ -23,12 +23,16 @@
 static void on_orphaned(int number)
 {
 	(void)number;
+	command_end_children(0);
 	kill(0, SIGKILL);
 }
 
+/* The scheduler sends TERM to the whole group and KILL three seconds later: a user's program gets most of that for its own end, and what it
+ * started in another group goes with it. */
 static void on_term(int number)
 {
 	(void)number;
+	command_end_children(2000);
 	_exit(143);
 }
 

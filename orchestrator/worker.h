@@ -39,6 +39,9 @@ struct command_fit {
 	const char *scratch;         /* folder for its files; removed by us afterwards */
 	unsigned threads;
 };
+/* Ends the program under way and all its descendants: those that are still there after the grace are killed. At once when there is none.
+ * Async-signal-safe. */
+void command_end_children(unsigned grace_milliseconds);
 int command_fit_run(struct worker *worker, const struct command_fit *fit, double **prediction, double *score, struct orch_err *err);
 
 #endif
