@@ -110,6 +110,14 @@ static void count_all(const struct spec *spec, const struct study *study, const 
 
 /* ---- memory, disk, workers ---- */
 
+/* The next trial to look at: every step-th, the last one too; total ends the walk. No sum overflows, however large the search. */
+static uint64_t next_sampled(uint64_t trial, uint64_t step, uint64_t total)
+{
+	if (trial == total - 1)
+		return total;
+	return step < total - trial ? trial + step : total - 1;
+}
+
 static uint64_t worker_memory(const struct spec *spec, const struct study *study, const struct search *search, struct orch_err *err)
 {
 	const struct engine *engine = engine_find(spec->models[0].engine);
@@ -124,7 +132,7 @@ static uint64_t worker_memory(const struct spec *spec, const struct study *study
 		size.columns += column->kind == COLUMN_CATEGORY && !column->ordered ? column->level_count : 1;
 	}
 	/* Memory grows with parameters: a sample of the search, its last configuration included. */
-	for (uint64_t trial = 0; engine->memory && trial < total; trial = trial + step < total || trial == total - 1 ? trial + step : total - 1) {
+	for (uint64_t trial = 0; engine->memory && trial < total; trial = next_sampled(trial, step, total)) {
 		json_t *params = NULL;
 		uint64_t bytes;
 

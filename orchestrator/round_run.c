@@ -120,8 +120,10 @@ static bool files_hold(const struct round_run *run, const struct ledger_fit *fit
 	bool hold = true;
 	size_t i;
 
-	if (!fit->files || json_parse(fit->files, strlen(fit->files), "ledger", &files, NULL))
-		return fit->state != LEDGER_DONE;
+	if (!fit->files)
+		return true; /* a program that only gave a score, a final model without rows to predict */
+	if (json_parse(fit->files, strlen(fit->files), "ledger", &files, NULL))
+		return false;
 	json_array_foreach(files, i, file) {
 		char *path = file_join(run->scratch, json_get_text(file, "name", "")), found[HASH_HEX] = "";
 
@@ -442,13 +444,25 @@ static int fits_ended(struct round_run *run, struct task *task, struct task_outc
 	size_t i;
 	int code = 0;
 
+	/* A full disk, no memory, no descriptors: the system's fault must not become the fits' failure, which no resume would do again. */
+	if (outcome->end == TASK_ERROR && outcome->detail != ORCH_EFIT && outcome->detail < 0)
+		return orch_fail(err, outcome->detail, "%s: %s", stage_table[task->stage].name, outcome->text ? outcome->text : "a worker failed");
 	if (outcome->end == TASK_OK) {
 		results = json_incref(outcome->results);
-		json_array_foreach(results, i, result)
-			if (check_files(run, result, &file_err) && !json_object_get(result, "failed"))
+		json_array_foreach(results, i, result) {
+			int bad = code ? 0 : check_files(run, result, &file_err);
+
+			if (bad && bad != ORCH_EFIT)
+				code = orch_fail(err, bad, "%s", file_err.text); /* a failed sync is no fault of the fit: nothing is acknowledged */
+			else if (bad && !json_object_get(result, "failed"))
 				json_object_set_new(result, "failed", json_string(file_err.text));
+		}
 	} else {
 		results = failed_results(task, outcome);
+	}
+	if (code) {
+		json_decref(results);
+		return code;
 	}
 	ledger_task_begin(ledger);
 	json_array_foreach(results, i, result)

@@ -211,7 +211,9 @@ static int task_ended(struct scheduler *scheduler, const struct scheduler_source
 	worker->task = (struct task){0};
 	worker->outcome = (struct task_outcome){0};
 	scheduler->source_dry = false;
-	if (outcome.end == TASK_CANCELLED || (bad && draining(scheduler) && outcome.end != TASK_OK))
+	if (outcome.end == TASK_ERROR)
+		worker->setup_generation = 0; /* perhaps it was the setup that failed: the next task brings it again */
+	if (outcome.end == TASK_CANCELLED || (bad && draining(scheduler) && (outcome.end != TASK_OK || task.attempt < scheduler->options.retries)))
 		goto out; /* not finished: done again by the resume, and no attempt is counted */
 	if (bad)
 		code = source->attempt_failed(source->context, &task, &outcome, retry, err);

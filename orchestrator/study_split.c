@@ -204,6 +204,8 @@ static int fill_holdout(const struct spec_split *spec, const struct frame *frame
 
 	if (!spec->holdout_column)
 		return 0;
+	if (frame_column(frame, spec->holdout_column) && frame_column(frame, spec->holdout_column)->kind == COLUMN_CATEGORY)
+		return orch_fail(err, ORCH_EINPUT, "split.holdout.column: \"%s\" holds text; it must hold 0/1 or false/true (derive such a column in data.features)", spec->holdout_column);
 	code = column_values(frame, spec->holdout_column, "split.holdout.column", &values, err);
 	if (!code)
 		code = refuse_missing(values, frame->rows, "split.holdout.column", spec->holdout_column, err);
