@@ -149,14 +149,18 @@ static int publish_folder(struct campaign *campaign, const struct campaign_optio
 static void say_data(struct display *display, const struct study *study, const struct prepared *data)
 {
 	char rows[TEXT_NUMBER_MAX], seconds[TEXT_NUMBER_MAX];
-	json_t *note;
+	json_t *note, *found;
 	size_t i;
 
-	display_line(display, "data: %s rows, %zu features, %u folds%s (%s%s)", text_count((int64_t)study->frame->rows, rows), study->all_feature_count,
+	display_line(display, "data: %s rows, %zu features, %u folds%s (%s%s)", text_count((int64_t)study->frame->rows, rows), study->start_feature_count,
 	        study->folds, study->holdout_rows ? " and a holdout" : "", data->frame_reused ? "prepared before: nothing is read again" : "prepared in ",
 	        data->frame_reused ? "" : text_seconds(data->seconds, seconds));
 	json_array_foreach(data->notes, i, note)
 		display_line(display, "  note: %s", json_string_value(note));
+	found = study_feature_notes(study);
+	json_array_foreach(found, i, note)
+		display_line(display, "  %s", json_string_value(note));
+	json_decref(found);
 }
 
 #define LARGE_SOURCE (32 << 20) /* bytes: reading it takes long enough to be said */

@@ -91,7 +91,7 @@ static void count_all(const struct spec *spec, const struct study *study, const 
 	size_t units_of[64] = {0};
 
 	plan->configurations = search_configurations(search);
-	plan->rounds = count_rounds(spec, study->unit_count, study->all_feature_count, units_of, 64);
+	plan->rounds = count_rounds(spec, study->unit_count, study->feature_count, units_of, 64);
 	for (uint64_t r = 0; r < plan->rounds; r++) {
 		struct round_count count = count_round(engine, search, spec, study->folds, units_of[r < 64 ? r : 63], r + 1 < plan->rounds);
 
@@ -121,13 +121,13 @@ static uint64_t next_sampled(uint64_t trial, uint64_t step, uint64_t total)
 static uint64_t worker_memory(const struct spec *spec, const struct study *study, const struct search *search, struct orch_err *err)
 {
 	const struct engine *engine = engine_find(spec->models[0].engine);
-	struct engine_size size = {.rows = study->frame->rows, .features = study->all_feature_count, .outputs = study->outputs,
+	struct engine_size size = {.rows = study->frame->rows, .features = study->feature_count, .outputs = study->outputs,
 	        .classes = study->classes, .folds = study->folds, .variants = study->unit_count,
 	        .threads = spec->resources.threads};
 	uint64_t most = 0, total = search_configurations(search), step = total / 64 + 1;
 
-	for (size_t f = 0; f < study->all_feature_count; f++) {
-		const struct column *column = study->all_features[f];
+	for (size_t f = 0; f < study->feature_count; f++) {
+		const struct column *column = study->features[f];
 
 		size.columns += column->kind == COLUMN_CATEGORY && !column->ordered ? column->level_count : 1;
 	}
@@ -260,9 +260,15 @@ static const char *count_text(uint64_t count, char out[TEXT_NUMBER_MAX])
 void plan_text(const struct plan *plan, const struct spec *spec, const struct study *study, struct text_buf *out)
 {
 	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX], c[TEXT_NUMBER_MAX];
+	json_t *notes, *note;
+	size_t i;
 
-	text_addf(out, "data           %s rows, %zu features, %u folds%s\n", text_count((int64_t)study->frame->rows, a), study->all_feature_count,
+	text_addf(out, "data           %s rows, %zu features, %u folds%s\n", text_count((int64_t)study->frame->rows, a), study->feature_count,
 	        study->folds, study->holdout_rows ? "" : ", no holdout");
+	notes = study_feature_notes(study);
+	json_array_foreach(notes, i, note)
+		text_addf(out, "%-15s%s\n", i ? "" : "features", json_string_value(note));
+	json_decref(notes);
 	if (study->holdout_rows)
 		text_addf(out, "holdout        %s rows, read for reporting only\n", text_count((int64_t)study->holdout_rows, a));
 	text_addf(out, "model          %s, scored by %s (%s is better)\n", spec->models[0].engine, study->metric->name, study->metric->maximise ? "higher" : "lower");
@@ -292,12 +298,13 @@ static json_t *json_count(uint64_t count)
 json_t *plan_json(const struct plan *plan, const struct spec *spec, const struct study *study)
 {
 	json_t *object = json_pack("{s:i, s:s, s:I, s:I, s:i, s:s}", "version", 1, "name", spec->name, "rows", (json_int_t)study->frame->rows, "features",
-	        (json_int_t)study->all_feature_count, "folds", (int)study->folds, "metric", study->metric->name);
+	        (json_int_t)study->feature_count, "folds", (int)study->folds, "metric", study->metric->name);
 	json_t *stages = json_object();
 
 	for (unsigned s = 0; s < STAGE_COUNT; s++)
 		if (stage_table[s].has_fits)
 			json_object_set_new(stages, stage_table[s].name, json_count(plan->fits_per_stage[s]));
+	json_object_set_new(object, "feature_notes", study_feature_notes(study));
 	json_object_set_new(object, "configurations", json_count(plan->configurations));
 	json_object_set_new(object, "rounds", json_count(plan->rounds));
 	json_object_set_new(object, "fits", json_count(plan->fits));

@@ -117,7 +117,7 @@ static int run_ends(const struct spec *spec, const struct study *study, const st
 /* About the share of the features that round r still has. */
 static double features_left(const struct spec_rfe *rfe, const struct study *study, double r)
 {
-	double left = rfe->drop == SPEC_DROP_FRACTION ? pow(1 - rfe->drop_fraction, r) : 1 - r * rfe->drop_count / (double)study->all_feature_count;
+	double left = rfe->drop == SPEC_DROP_FRACTION ? pow(1 - rfe->drop_fraction, r) : 1 - r * rfe->drop_count / (double)study->feature_count;
 
 	return left > 0 ? left : 0;
 }

@@ -36,6 +36,11 @@ struct spec_stratify {
 struct spec_angle {
 	const char *column, *sine, *cosine; /* unused: NULL */
 };
+/* What is left out before round 0. */
+struct spec_prune {
+	bool constants, duplicates;
+	double correlated; /* |rank correlation| with an earlier feature from which on; 0: off */
+};
 struct spec_data {
 	const char *source;      /* as written; or NULL with sql */
 	const char *source_path; /* absolute (a glob stays a glob) */
@@ -53,6 +58,7 @@ struct spec_data {
 	struct spec_named_list *categories; /* ordered categories and their levels */
 	size_t category_count;
 	enum spec_missing missing;
+	struct spec_prune prune;
 };
 struct spec_split {
 	double holdout;             /* fraction; 0: none */
@@ -92,6 +98,7 @@ struct spec_lofo {
 	bool enabled, adaptive;
 	struct spec_named_list *groups;
 	size_t group_count;
+	double auto_groups; /* |rank correlation| from which on features are grouped; 0: only declared groups */
 };
 enum spec_drop { SPEC_DROP_COUNT, SPEC_DROP_FRACTION, SPEC_DROP_INSIGNIFICANT };
 enum spec_choose { SPEC_CHOOSE_BEST, SPEC_CHOOSE_ONE_SE, SPEC_CHOOSE_TOLERANCE };

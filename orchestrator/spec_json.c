@@ -166,6 +166,8 @@ static struct spec_named_list *lists_of(struct builder *builder, json_t *object,
 	*count = 0;
 	expect(builder, json_is_object(object), path);
 	json_object_foreach(object, name, list) {
+		if (!strcmp(path, "lofo.groups") && !strcmp(name, "auto"))
+			continue; /* a threshold, no group */
 		out[*count].name = keep(builder, name);
 		out[*count].items = texts_of(builder, list, path, &out[*count].count);
 		++*count;
@@ -212,7 +214,7 @@ static void build_target(struct builder *builder, struct spec_data *data, const 
 static void build_data(struct builder *builder, const json_t *object)
 {
 	struct spec_data *data = &builder->spec->data;
-	json_t *features = json_object_get(object, "features"), *value;
+	json_t *features = json_object_get(object, "features"), *prune = json_object_get(object, "prune"), *value;
 	const char *name;
 
 	data->source = text_of(builder, object, "source");
@@ -236,6 +238,10 @@ static void build_data(struct builder *builder, const json_t *object)
 			data->features[data->feature_count++] = (struct spec_named_text){keep(builder, name), keep(builder, json_string_value(value))};
 	data->categories = lists_of(builder, json_object_get(object, "categories"), "data.categories", &data->category_count);
 	data->missing = choice_of("data.missing", object);
+	data->prune.constants = json_get_bool(prune, "constants", 0);
+	data->prune.duplicates = json_get_bool(prune, "duplicates", 0);
+	data->prune.correlated = json_get_real(prune, "correlated", 0);
+	expect(builder, data->prune.correlated >= 0 && data->prune.correlated <= 1, "data.prune.correlated");
 }
 
 static void build_split(struct builder *builder, const json_t *object)
@@ -340,6 +346,8 @@ static void build_rest(struct builder *builder, const json_t *resolved)
 	spec->lofo.enabled = json_get_bool(lofo, "enabled", 1);
 	spec->lofo.adaptive = json_get_bool(lofo, "adaptive", 0);
 	spec->lofo.groups = lists_of(builder, json_object_get(lofo, "groups"), "lofo.groups", &spec->lofo.group_count);
+	spec->lofo.auto_groups = json_get_real(json_object_get(lofo, "groups"), "auto", 0);
+	expect(builder, spec->lofo.auto_groups >= 0 && spec->lofo.auto_groups <= 1, "lofo.groups.auto");
 	spec->resources.workers = (unsigned)json_get_int(resources, "workers", 0);
 	spec->resources.threads = (unsigned)json_get_int(resources, "threads", 0);
 	spec->resources.memory = (uint64_t)json_get_int(resources, "memory", 0);

@@ -19,6 +19,9 @@
 	"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"column\"],\"additionalProperties\":false,\"properties\":{\"column\":{\"type\":\"string\"}," \
 	"\"bins\":{\"type\":\"integer\",\"minimum\":2,\"maximum\":1000}}}]}"
 #define STRATA "{\"anyOf\":[" STRATUM ",{\"type\":\"array\",\"maxItems\":16,\"items\":" STRATUM "}]}"
+#define GROUPS \
+	"{\"anyOf\":[{\"const\":\"auto\"},{\"type\":\"object\",\"properties\":{\"auto\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1}}," \
+	"\"additionalProperties\":{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true,\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}}]}"
 #define CHOICES "{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true,\"items\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}}"
 #define RANGE "{\"type\":\"array\",\"minItems\":2,\"maxItems\":2,\"items\":{\"type\":\"number\"}}"
 #define SPACE \
@@ -48,6 +51,10 @@ const struct spec_key spec_keys[] = {
 	{"data.features", SPEC_OWN, "{}", 0, 0, NULL, NULL, "derived features: name: SQL expression over the source's columns", spec_take_expressions, NAMED_TEXTS},
 	{"data.categories", SPEC_OWN, "{}", 0, 0, NULL, NULL, "ordered categories: column: [levels, lowest first]", spec_take_lists, NAMED_LISTS},
 	{"data.missing", SPEC_CHOICE, "\"keep\"", 0, 0, "keep mean median drop error", NULL, "what becomes of missing values; mean and median are fitted per training fold", NULL, NULL},
+	{"data.prune", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "features left out before round 0; nothing unless it says so", NULL, NULL},
+	{"data.prune.constants", SPEC_BOOL, "false", 0, 0, NULL, NULL, "those with one value outside the holdout", NULL, NULL},
+	{"data.prune.duplicates", SPEC_BOOL, "false", 0, 0, NULL, NULL, "those equal to an earlier one in every row", NULL, NULL},
+	{"data.prune.correlated", SPEC_REAL, "0.0", 0, 1, NULL, NULL, "those whose |rank correlation| with an earlier one is at least this (0.98); 0: none", NULL, NULL},
 
 	{"split", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "holdout and folds", NULL, NULL},
 	{"split.holdout", SPEC_OWN, "0.0", 0, 0.9, NULL, NULL, "share of the rows that no search and no selection sees, or {column: name}", spec_take_holdout, HOLDOUT},
@@ -77,7 +84,7 @@ const struct spec_key spec_keys[] = {
 	{"lofo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "leave-one-feature-out importance", NULL, NULL},
 	{"lofo.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: no importance, and so no elimination", NULL, NULL},
 	{"lofo.adaptive", SPEC_BOOL, "false", 0, 0, NULL, "true", "stop adding folds to a feature whose interval already decides", NULL, NULL},
-	{"lofo.groups", SPEC_OWN, "{}", 0, 0, NULL, NULL, "features dropped together: name: [features]", spec_take_groups, NAMED_LISTS},
+	{"lofo.groups", SPEC_OWN, "{}", 0, 0, NULL, NULL, "features left out together: name: [features]; auto, or auto: 0.8, groups what is correlated in rank", spec_take_groups, GROUPS},
 
 	{"rfe", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "recursive feature elimination: the sequence of rounds", NULL, NULL},
 	{"rfe.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: one round", NULL, NULL},

@@ -8,6 +8,8 @@
 #include "orchestrator/spec_check.h"
 #include "storage/base/json.h"
 
+#define GROUPS_AUTO 0.9 /* groups: auto */
+
 /* Every key of a small mapping must be one of these; the first that is not is told. */
 static bool only_keys(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node, const char *const *names, size_t count)
 {
@@ -152,19 +154,46 @@ json_t *spec_take_lists(struct spec_check *check, const struct spec_key *key, co
 	return unless_errors(check, before, object);
 }
 
-/* No feature in two groups. */
-json_t *spec_take_groups(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+/* "auto" among the groups: from which |rank correlation| on features are grouped. False after telling an error. */
+static bool take_auto(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node, double *threshold)
 {
-	json_t *groups, *group_of;
-	unsigned before = check->errors;
+	char is[SPEC_WHAT_MAX];
 
-	if (node->kind == YAML_SCALAR && !strcmp(node->text, "auto")) {
-		spec_error(check, node, "%s: auto is not available yet; name the groups: {position: [x, y, z]}", key->path);
-		return NULL;
-	}
-	groups = spec_take_lists(check, key, node);
-	group_of = json_object();
-	for (size_t g = 0; groups && g < node->count; g++)
+	if (node->kind == YAML_SCALAR && !node->quoted && text_to_double(node->text, threshold) && *threshold > 0 && *threshold <= 1)
+		return true;
+	if (node->kind == YAML_LIST)
+		spec_error(check, node, "%s.auto is the rank correlation from which on features are grouped (auto: 0.9); give this group another name", key->path);
+	else
+		spec_error(check, node, "%s.auto must be a number above 0, at most 1, not %s", key->path, spec_what_it_is(node, is));
+	return false;
+}
+
+/* The declared groups alone. */
+static json_t *take_declared(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+{
+	struct yaml_node declared = *node;
+	json_t *groups;
+
+	declared.keys = mem_must(node->count + 1, sizeof *declared.keys);
+	declared.items = mem_must(node->count + 1, sizeof *declared.items);
+	declared.count = 0;
+	for (size_t g = 0; g < node->count; g++)
+		if (strcmp(node->keys[g]->text, "auto")) {
+			declared.keys[declared.count] = node->keys[g];
+			declared.items[declared.count++] = node->items[g];
+		}
+	groups = spec_take_lists(check, key, &declared);
+	free(declared.keys);
+	free(declared.items);
+	return groups;
+}
+
+/* No feature in two groups. */
+static void check_apart(struct spec_check *check, const struct yaml_node *node)
+{
+	json_t *group_of = json_object();
+
+	for (size_t g = 0; g < node->count; g++)
 		for (size_t i = 0; i < node->items[g]->count; i++) {
 			const struct yaml_node *feature = node->items[g]->items[i];
 			const char *other = json_get_text(group_of, feature->text, NULL);
@@ -175,6 +204,27 @@ json_t *spec_take_groups(struct spec_check *check, const struct spec_key *key, c
 				json_object_set_new_nocheck(group_of, feature->text, json_string_nocheck(node->keys[g]->text));
 		}
 	json_decref(group_of);
+}
+
+json_t *spec_take_groups(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+{
+	const struct yaml_node *found = spec_yaml_get(node, "auto");
+	unsigned before = check->errors;
+	char is[SPEC_WHAT_MAX];
+	json_t *groups;
+	double threshold = GROUPS_AUTO;
+
+	if (node->kind == YAML_SCALAR && !strcmp(node->text, "auto"))
+		return json_pack("{s:f}", "auto", threshold);
+	if (node->kind != YAML_MAP) {
+		spec_error(check, node, "%s must be auto, or a mapping of names to lists, not %s", key->path, spec_what_it_is(node, is));
+		return NULL;
+	}
+	groups = take_declared(check, key, node);
+	if (found && take_auto(check, key, found, &threshold))
+		json_object_set_new(groups, "auto", json_real(threshold));
+	if (groups)
+		check_apart(check, node);
 	return unless_errors(check, before, groups);
 }
 

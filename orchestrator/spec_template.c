@@ -60,7 +60,7 @@ char *spec_template(const char *name, const char *source, const char *target)
 	               "    learning_rate: [0.1, 0.3]\n"
 	               "lofo:\n"
 	               "  enabled: true                     # the importance of each feature: the score without it\n"
-	               "  # groups: {position: [x, y, z]}   # dropped together\n"
+	               "  # groups: {position: [x, y, z]}   # left out together; groups: auto finds what is correlated\n"
 	               "rfe:\n"
 	               "  drop: 1                           # features a round; or \"10%\"\n"
 	               "  min_features: 3\n"

@@ -1,5 +1,6 @@
 /* 04_lofo: what each feature (or group) is worth, and what the next round does without.
  * lofo.csv / lofo.parquet: one row a unit, most important first. folds.csv: the paired scores behind them. drop.json: the decision. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,28 @@ static int gather(struct lofo *lofo, struct orch_err *err)
 
 /* ---- tables ---- */
 
+/* Its best and its worst rank in a fold. */
+static void put_rank_range(struct table_file *table, const struct lofo *lofo, size_t unit)
+{
+	unsigned best = UINT_MAX, worst = 0;
+
+	for (size_t f = 0; f < lofo->folds; f++) {
+		unsigned rank = lofo->fold_rank[unit * lofo->folds + f];
+
+		if (rank) {
+			best = rank < best ? rank : best;
+			worst = rank > worst ? rank : worst;
+		}
+	}
+	if (worst) {
+		table_file_int(table, best);
+		table_file_int(table, worst);
+	} else {
+		table_file_missing(table);
+		table_file_missing(table);
+	}
+}
+
 static void put_unit(struct table_file *table, const struct lofo *lofo, size_t unit, uint64_t saved)
 {
 	const struct lofo_stat *stat = &lofo->stats[unit];
@@ -86,6 +109,8 @@ static void put_unit(struct table_file *table, const struct lofo *lofo, size_t u
 		table_file_double(table, values[i]);
 	table_file_int(table, stat->rank);
 	table_file_int(table, (int64_t)stat->pairs);
+	put_rank_range(table, lofo, unit);
+	table_file_int(table, (int64_t)lofo->context->study->units[unit].count);
 	table_file_int(table, (int64_t)saved);
 	table_file_end_row(table);
 }
@@ -94,7 +119,7 @@ static int write_table(const struct lofo *lofo, struct orch_err *err)
 {
 	static const struct table_column columns[] = {{"feature", TABLE_TEXT}, {"delta_mean", TABLE_DOUBLE}, {"delta_sd", TABLE_DOUBLE}, {"ci_low", TABLE_DOUBLE},
 	        {"ci_high", TABLE_DOUBLE}, {"p", TABLE_DOUBLE}, {"p_adjusted", TABLE_DOUBLE}, {"p_bh", TABLE_DOUBLE}, {"score_without", TABLE_DOUBLE}, {"rank", TABLE_INT32},
-	        {"folds", TABLE_INT32}, {"fits_saved", TABLE_INT64}};
+	        {"folds_used", TABLE_INT32}, {"rank_best", TABLE_INT32}, {"rank_worst", TABLE_INT32}, {"features", TABLE_INT32}, {"fits_saved", TABLE_INT64}};
 	char *parquet = file_join(lofo->context->folder, "lofo.parquet"), *csv = file_join(lofo->context->folder, "lofo.csv");
 	const struct engine *engine = engine_find(lofo->context->study->spec->models[0].engine);
 	uint64_t saved = engine->shares & ENGINE_SHARE_LEFT_OUT ? lofo->folds : 0;
@@ -132,7 +157,10 @@ static int write_folds(const struct lofo *lofo, struct orch_err *err)
 			table_file_double(table, lofo->with[f]);
 			table_file_double(table, without);
 			table_file_double(table, metric_gain(lofo->context->study->metric, lofo->with[f], without));
-			table_file_int(table, lofo->fold_rank[u * lofo->folds + f]);
+			if (lofo->fold_rank[u * lofo->folds + f])
+				table_file_int(table, lofo->fold_rank[u * lofo->folds + f]);
+			else
+				table_file_missing(table);
 			table_file_end_row(table);
 		}
 	return table_file_commit(&table, err);

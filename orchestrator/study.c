@@ -170,7 +170,7 @@ static void check_engine(const struct study *study, const struct spec_model *mod
 	if (engine->keeps_missing || study->spec->data.missing != SPEC_MISSING_KEEP)
 		return;
 	for (size_t i = 0; i < study->all_feature_count; i++)
-		if (study->all_features[i]->missing_count) {
+		if (study->all_features[i]->missing_count && study->pruned[i].reason == SCREEN_KEPT) {
 			problem(problems, "feature \"%s\" has %zu missing values and engine \"%s\" cannot keep them: set data.missing to mean, median or drop",
 			        study->all_features[i]->name, study->all_features[i]->missing_count, engine->name);
 			return;
@@ -204,21 +204,18 @@ static void check_groups(const struct study *study, struct text_buf *problems)
 {
 	const struct spec_lofo *lofo = &study->spec->lofo;
 
-	for (size_t g = 0; g < lofo->group_count; g++)
-		for (size_t i = 0; i < lofo->groups[g].count; i++)
-			if (!is_feature(study, lofo->groups[g].items[i]))
-				problem(problems, "lofo.groups.%s names \"%s\", which is no feature of the data", lofo->groups[g].name, lofo->groups[g].items[i]);
-}
+	for (size_t g = 0; g < lofo->group_count; g++) {
+		const struct spec_named_list *group = &lofo->groups[g];
+		bool has_own_name = false;
 
-static const struct spec_named_list *group_of(const struct study *study, const char *feature)
-{
-	const struct spec_lofo *lofo = &study->spec->lofo;
-
-	for (size_t g = 0; g < lofo->group_count; g++)
-		for (size_t i = 0; i < lofo->groups[g].count; i++)
-			if (!strcmp(lofo->groups[g].items[i], feature))
-				return &lofo->groups[g];
-	return NULL;
+		for (size_t i = 0; i < group->count; i++) {
+			has_own_name = has_own_name || !strcmp(group->items[i], group->name);
+			if (!is_feature(study, group->items[i]))
+				problem(problems, "lofo.groups.%s names \"%s\", which is no feature of the data", group->name, group->items[i]);
+		}
+		if (!has_own_name && is_feature(study, group->name))
+			problem(problems, "lofo.groups.%s has the name of a feature that is not in it; give the group another name", group->name);
+	}
 }
 
 static void add_to_unit(struct study *study, const char *unit_name, const char *feature)
@@ -246,19 +243,20 @@ static void make_units(struct study *study)
 	if (!study->units)
 		orch_bug("out of memory");
 	for (size_t i = 0; i < study->feature_count; i++) {
-		const struct spec_named_list *group = group_of(study, study->features[i]->name);
+		const char *group = study->group_names[study->feature_ids[i]];
 
-		add_to_unit(study, group ? group->name : study->features[i]->name, study->features[i]->name);
+		add_to_unit(study, group ? group : study->features[i]->name, study->features[i]->name);
 	}
 }
 
-static bool selected(const json_t *features, const char *name)
+static bool selected(const struct study *study, const json_t *features, uint32_t id)
 {
+	const char *name = study->all_features[id]->name;
 	size_t i;
 	json_t *value;
 
 	if (!features)
-		return true;
+		return study->pruned[id].reason == SCREEN_KEPT;
 	json_array_foreach(features, i, value)
 		if (json_is_string(value) && !strcmp(json_string_value(value), name))
 			return true;
@@ -272,7 +270,7 @@ static enum engine_missing engine_missing(enum spec_missing missing)
 
 int study_select(struct study *study, const json_t *features, struct orch_err *err)
 {
-	size_t wanted = features ? json_array_size(features) : study->all_feature_count, i;
+	size_t wanted = features ? json_array_size(features) : study->start_feature_count, i;
 	json_t *value;
 
 	json_array_foreach(features, i, value)
@@ -285,7 +283,7 @@ int study_select(struct study *study, const json_t *features, struct orch_err *e
 		return orch_fail(err, ORCH_ENOMEM, "no memory for the list of features");
 	study->feature_count = 0;
 	for (uint32_t id = 0; id < study->all_feature_count; id++)
-		if (selected(features, study->all_features[id]->name)) {
+		if (selected(study, features, id)) {
 			study->feature_ids[study->feature_count] = id;
 			study->features[study->feature_count++] = study->all_features[id];
 		}
@@ -371,6 +369,9 @@ int study_open(const struct spec *spec, const char *frame_path, const char *fold
 	code = load_outcome(study, &problems);
 	if (!code) {
 		collect_features(study, &problems);
+		code = study_find_features(study, err);
+		if (code)
+			goto out;
 		choose_metric(study, &problems);
 		check_groups(study, &problems);
 		for (size_t m = 0; m < spec->model_count; m++)
@@ -404,6 +405,10 @@ void study_close(struct study *study)
 	free(study->truth);
 	free(study->weight);
 	free(study->all_features);
+	free(study->pruned);
+	free(study->offered);
+	free(study->spearman);
+	free(study->group_names);
 	arena_release(&study->arena);
 	arena_release(&study->selection_arena);
 	free(study);

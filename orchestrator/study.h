@@ -8,13 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engines/features/screen.h"
 #include "engines/metric/metric.h"
 #include "engines/model/engine.h"
 #include "engines/split/split.h"
 #include "orchestrator/spec.h"
 #include "storage/base/frame.h"
 
-/* A feature or a declared group of features: what LOFO leaves out and RFE drops. */
+/* A feature or a group of features, declared or found: what LOFO leaves out and RFE drops. */
 struct study_unit {
 	const char *name;
 	const char **features;
@@ -42,6 +43,12 @@ struct study {
 	/* the campaign's features, in column order; position = feature id */
 	const struct column **all_features;
 	size_t all_feature_count;
+	/* what was found among them before any model (study_features.c) */
+	struct screen_mark *pruned;  /* by feature id: left out before round 0, as data.prune says */
+	struct screen_mark *offered; /* by feature id: constants and copies that are not left out, for the person to know */
+	double *spearman;            /* all x all, where groups or pruning need it; else NULL */
+	const char **group_names;    /* by feature id: its group, declared or found; NULL: it stands by itself */
+	size_t start_feature_count, found_groups;
 	/* the round's selection */
 	struct engine_data data; /* features of the selection */
 	const struct column **features;
@@ -55,9 +62,17 @@ struct study {
  * three classes, engine that cannot do the task ...), all at once. */
 int study_open(const struct spec *spec, const char *frame_path, const char *folds_path, struct study **out, struct orch_err *err);
 void study_close(struct study *study);
-/* Restrict to the named features (campaign order is restored); NULL: all. ORCH_EINPUT for a name that is none. */
+/* Restrict to the named features (campaign order is restored); NULL: those of round 0. ORCH_EINPUT for a name that is none. */
 int study_select(struct study *study, const json_t *features, struct orch_err *err);
 json_t *study_feature_names(const struct study *study); /* of the selection; new array */
+/* Called by study_open once the features are known: what is pruned, what is offered, which features are a group. Rank correlations come from the
+ * cache, or are computed and put there; rows of the holdout are not looked at (copies are: they are equal in every row). */
+int study_find_features(struct study *study, struct orch_err *err);
+/* What it came to, a sentence each, for people: an array of texts, empty when there is nothing to say. New reference. */
+json_t *study_feature_notes(const struct study *study);
+bool study_prunes(const struct study *study); /* does data.prune ask for anything? */
+bool study_unit_is_group(const struct study *study, const struct study_unit *unit);
+bool study_group_is_found(const struct study *study, const char *name); /* false: it is declared */
 /* The preparation object for storage/dataset.h, from the spec alone. New reference. */
 json_t *study_preparation(const struct spec *spec);
 /* Build the split of a prepared frame as the spec says. */

@@ -204,6 +204,106 @@ static void study__refuses_unknown_group_member(void **state)
 	refuses(state, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: {g: [a, zebra]}}\n", false, "zebra");
 }
 
+static void study__refuses_a_group_with_the_name_of_another_feature(void **state)
+{
+	refuses(state, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: {b: [a, c]}}\n", false,
+	        "lofo.groups.b has the name of a feature that is not in it");
+}
+
+static void study__a_group_may_have_the_name_of_a_member(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: {a: [a, c]}}\n", false, NULL), 0);
+	assert_int_equal(fixture->study->unit_count, 2);
+	assert_int_equal(fixture->study->units[0].count, 2);
+	assert_true(study_unit_is_group(fixture->study, &fixture->study->units[0]));
+	assert_false(study_unit_is_group(fixture->study, &fixture->study->units[1]));
+}
+
+/* b and c are equal; a has little to do with them. */
+static void study__groups_are_found(void **state)
+{
+	struct fixture *fixture = *state;
+	json_t *notes;
+
+	setenv("ORCH_CACHE", fixture->folder, 1);
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: auto}\n", false, NULL), 0);
+	assert_int_equal(fixture->study->unit_count, 2);
+	assert_int_equal(fixture->study->found_groups, 1);
+	assert_string_equal(fixture->study->units[0].name, "a");
+	assert_string_equal(fixture->study->units[1].name, "auto:b");
+	assert_int_equal(fixture->study->units[1].count, 2);
+	assert_true(study_group_is_found(fixture->study, "auto:b"));
+	notes = study_feature_notes(fixture->study);
+	assert_string_equal(json_string_value(json_array_get(notes, 0)), "1 feature is equal to an earlier one in every row: c (as b); data.prune: {duplicates: true} leaves it out");
+	assert_string_equal(json_string_value(json_array_get(notes, 1)), "groups found: 1 of 2 features whose |rank correlation| is 0.9 or more");
+	json_decref(notes);
+}
+
+/* What the cache holds is the same, and a damaged file in it costs time only. */
+static void study__correlations_come_from_the_cache(void **state)
+{
+	struct fixture *fixture = *state;
+	struct study *again = NULL;
+	char command[200];
+
+	setenv("ORCH_CACHE", fixture->folder, 1);
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: auto}\n", false, NULL), 0);
+	for (int damaged = 0; damaged < 2; damaged++) {
+		snprintf(command, sizeof command, "set -e; f=$(ls %s/spearman/*.spearman); %s", fixture->folder, damaged ? "printf x | dd of=$f bs=1 seek=70 conv=notrunc 2>/dev/null" : "test -s $f");
+		assert_int_equal(system(command), 0);
+		assert_int_equal(study_open(fixture->spec, fixture->frame, fixture->folds, &again, NULL), 0);
+		assert_memory_equal(again->spearman, fixture->study->spearman, 9 * sizeof(double));
+		assert_int_equal(again->found_groups, 1);
+		study_close(again);
+	}
+}
+
+static void study__declared_groups_come_first(void **state)
+{
+	struct fixture *fixture = *state;
+
+	setenv("ORCH_CACHE", fixture->folder, 1);
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y}\nmodel: {engine: xgboost}\nlofo: {groups: {both: [a, c], auto: 0.8}}\n", false, NULL), 0);
+	assert_int_equal(fixture->study->unit_count, 2);
+	assert_int_equal(fixture->study->found_groups, 0);
+	assert_string_equal(fixture->study->units[0].name, "both");
+	assert_false(study_group_is_found(fixture->study, "both"));
+}
+
+static void study__prunes_before_round_0(void **state)
+{
+	struct fixture *fixture = *state;
+	json_t *names, *notes;
+
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y, prune: {duplicates: true}}\nmodel: {engine: xgboost}\n", false, NULL), 0);
+	assert_true(study_prunes(fixture->study));
+	assert_int_equal(fixture->study->feature_count, 2);
+	assert_int_equal(fixture->study->all_feature_count, 3);
+	assert_int_equal(fixture->study->pruned[2].reason, SCREEN_DUPLICATE);
+	assert_int_equal(fixture->study->pruned[2].partner, 1);
+	notes = study_feature_notes(fixture->study);
+	assert_int_equal(json_array_size(notes), 1);
+	assert_string_equal(json_string_value(json_array_get(notes, 0)), "left out: 1 feature is equal to an earlier one in every row: c (as b)");
+	json_decref(notes);
+	names = json_pack("[s, s]", "c", "a"); /* what a later round names is what it gets */
+	assert_int_equal(study_select(fixture->study, names, NULL), 0);
+	assert_int_equal(fixture->study->feature_count, 2);
+	json_decref(names);
+}
+
+static void study__prunes_what_is_correlated(void **state)
+{
+	struct fixture *fixture = *state;
+
+	setenv("ORCH_CACHE", fixture->folder, 1);
+	assert_int_equal(open_study(fixture, "data: {source: a.csv, target: y, prune: {correlated: 0.98}}\nmodel: {engine: xgboost}\n", false, NULL), 0);
+	assert_int_equal(fixture->study->feature_count, 2);
+	assert_int_equal(fixture->study->pruned[2].reason, SCREEN_CORRELATED);
+	assert_true(fixture->study->pruned[2].rho == 1);
+}
+
 static void study__tells_all_at_once(void **state)
 {
 	refuses(state, "data: {source: a.csv, target: class}\nmodel: {engine: ridge}\nlofo: {groups: {g: [a, zebra]}}\n", false, "zebra");
@@ -221,6 +321,13 @@ int main(void)
 		CASE(study__refuses_wrong_metric),
 		CASE(study__refuses_missing_where_engine_cannot),
 		CASE(study__refuses_unknown_group_member),
+		CASE(study__refuses_a_group_with_the_name_of_another_feature),
+		CASE(study__a_group_may_have_the_name_of_a_member),
+		CASE(study__groups_are_found),
+		CASE(study__correlations_come_from_the_cache),
+		CASE(study__declared_groups_come_first),
+		CASE(study__prunes_before_round_0),
+		CASE(study__prunes_what_is_correlated),
 		CASE(study__tells_all_at_once),
 	};
 

@@ -1,0 +1,39 @@
+#!/bin/bash
+# What features are worth, and what goes: groups that are found, pruning before round 0, what the tables hold.
+. "$(dirname "$0")/lib.sh"
+
+column() { # file, name: the values of a column
+	awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } { print $at }' "$1"
+}
+awk 'BEGIN { srand(7); print "a,b,copy,near,k,kind,noise,other,y"
+	for (i = 0; i < 400; i++) { a = rand(); b = rand(); n = rand(); kind = i % 3
+		printf "%.9f,%.9f,%.9f,%.9f,7,k%d,%.9f,%.9f,%.9f\n", a, b, b, b + n / 100, kind, rand(), rand(), 2 * a + b + (kind == 1) + rand() / 4 } }' >d.csv
+
+cat >auto.yaml <<'YAML'
+data: {source: d.csv, target: y, prune: {constants: true}}
+model: {engine: ridge}
+split: {holdout: 0.2}
+lofo: {groups: auto}
+rfe: {drop: 1, max_rounds: 3}
+YAML
+expect groups__plan_tells_what_was_found 0 'groups found: 1 of 3 features' "$ORCH" plan auto.yaml
+expect prune__plan_offers_copies 0 'copy \(as b\); data.prune: \{duplicates: true\} leaves it out' "$ORCH" plan auto.yaml
+expect prune__start_tells_constants 0 'left out: 1 feature is constant: k' "$ORCH" start auto.yaml
+R=auto/rounds/round_000
+same prune__reasons_are_written "$(cat $R/00_dataset/pruned.csv)" $'feature,reason,partner,spearman\nk,constant,,'
+same prune__round_0_lacks_it "$(grep -c '"k"' $R/00_dataset/features.json)" 0
+same groups__are_units "$(column $R/04_lofo/lofo.csv feature | sort | tr '\n' ' ')" "a auto:b kind noise other "
+same groups__are_counted "$(grep '^auto:b,' $R/04_lofo/lofo.csv | cut -d, -f14)" 3
+same groups__correlation_of_a_copy_is_one "$(sed -n 2p $R/00_dataset/correlation.csv)" b,copy,1
+same lofo__each_interval_names_its_folds "$(column $R/04_lofo/lofo.csv folds_used | sort -u)" 5
+same lofo__ranks_of_each_fold "$(column $R/04_lofo/folds.csv rank | sort -n | uniq -c | awk '{print $1 "x" $2}' | tr '\n' ' ')" "5x1 5x2 5x3 5x4 5x5 "
+check groups__rounds_hold "$ORCH" verify auto
+
+sed 's/constants: true/duplicates: true, correlated: 0.98/' auto.yaml >prune.yaml
+check prune__starts "$ORCH" start prune.yaml
+same prune__copies_and_correlated "$(cut -d, -f1-3 prune/rounds/round_000/00_dataset/pruned.csv)" $'feature,reason,partner\ncopy,duplicate,b\nnear,correlated,b'
+same prune__only_before_round_0 "$(ls prune/rounds/*/00_dataset/pruned.csv | wc -l)" 1
+
+printf 'data: {source: d.csv, target: y}\nmodel: {engine: ridge}\nlofo: {groups: {a: [b, copy]}}\n' >named.yaml
+expect groups__named_like_another_feature 2 'lofo.groups.a has the name of a feature that is not in it' "$ORCH" plan named.yaml
+finish
