@@ -42,8 +42,9 @@ struct sampler {
 	int (*propose)(void *state, uint64_t trial, json_t **out, struct orch_err *err);
 };
 /* grid: all of it, in the order of space.h; lists only.
- * random: independent draws, each value a hash of (seed, round, trial, try, parameter). */
-extern const struct sampler sampler_grid, sampler_random;
+ * random: independent draws, each value a hash of (seed, round, trial, try, parameter).
+ * sobol: points of a scrambled Sobol sequence. */
+extern const struct sampler sampler_grid, sampler_random, sampler_sobol;
 extern const struct sampler *const sampler_table[]; /* NULL-terminated */
 const struct sampler *sampler_find(const char *name); /* NULL: none of that name */
 
