@@ -5,9 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/base/library.h"
 #include "storage/base/mem.h"
 
 #define MEMORY_DEFAULT ((uint64_t)512 << 20)
+
+/* ---- the library ---- */
+
+#ifndef ORCH_DUCKDB_LIBRARY
+#define ORCH_DUCKDB_LIBRARY "libduckdb.so" /* the Makefile names the file that orch is built with */
+#endif
+#define DUCKDB_CALLS(X) \
+	X(append_bool) X(append_double) X(append_int64) X(append_null) X(append_varchar) X(appender_close) \
+	X(appender_create) X(appender_destroy) X(appender_end_row) X(appender_error) X(close) X(column_count) \
+	X(column_name) X(connect) X(create_config) X(data_chunk_get_size) X(data_chunk_get_vector) \
+	X(destroy_config) X(destroy_data_chunk) X(destroy_prepare) X(destroy_result) X(disconnect) \
+	X(execute_prepared) X(execute_prepared_streaming) X(fetch_chunk) X(free) X(library_version) X(open_ext) \
+	X(prepare) X(prepare_error) X(result_error) X(set_config) X(string_t_data) X(string_t_length) \
+	X(vector_get_data) X(vector_get_validity)
+#define DUCKDB_POINTER(name) __typeof__(duckdb_##name) *name;
+#define DUCKDB_NAME(name) "duckdb_" #name,
+static struct {
+	DUCKDB_CALLS(DUCKDB_POINTER)
+} duckdb;
+
+static int load(struct orch_err *err)
+{
+	static const char *const names[] = {DUCKDB_CALLS(DUCKDB_NAME)};
+	static const char *const files[] = {ORCH_DUCKDB_LIBRARY, "@/../lib/orch/libduckdb.so", "libduckdb.so", NULL};
+	static const struct library library = {"DuckDB", files, "`make install` puts it into lib/orch beside orch's bin folder; LD_LIBRARY_PATH may name another place"};
+
+	return duckdb.open_ext ? 0 : library_load(&library, names, sizeof names / sizeof *names, &duckdb, err);
+}
 
 struct duck {
 	duckdb_database database;
@@ -54,7 +83,7 @@ static int fail(struct orch_err *err, const char *text)
 
 static bool set(duckdb_config config, const char *name, const char *value)
 {
-	return duckdb_set_config(config, name, value) == DuckDBSuccess;
+	return duckdb.set_config(config, name, value) == DuckDBSuccess;
 }
 
 static bool configure(duckdb_config config, const struct duck_options *options)
@@ -73,21 +102,24 @@ static bool configure(duckdb_config config, const struct duck_options *options)
 
 int duck_open(const struct duck_options *options, struct duck **out, struct orch_err *err)
 {
-	struct duck *duck = mem_must(1, sizeof *duck);
+	struct duck *duck;
 	duckdb_config config = NULL;
 	char *why = NULL;
-	int code = 0;
+	int code = load(err);
 
-	if (duckdb_create_config(&config) != DuckDBSuccess || !configure(config, options))
+	if (code)
+		return code;
+	duck = mem_must(1, sizeof *duck);
+	if (duckdb.create_config(&config) != DuckDBSuccess || !configure(config, options))
 		code = orch_fail(
 		        err, ORCH_EIO, "DuckDB %s does not take its settings; orch needs its 1.4 line", duck_version());
-	else if (duckdb_open_ext(options->database, &duck->database, config, &why) != DuckDBSuccess ||
-	         duckdb_connect(duck->database, &duck->connection) != DuckDBSuccess)
+	else if (duckdb.open_ext(options->database, &duck->database, config, &why) != DuckDBSuccess ||
+	         duckdb.connect(duck->database, &duck->connection) != DuckDBSuccess)
 		code = fail(err, why);
 	else
 		code = duck_run(duck, "SET TimeZone='UTC'", err);
-	duckdb_free(why);
-	duckdb_destroy_config(&config);
+	duckdb.free(why);
+	duckdb.destroy_config(&config);
 	if (code)
 		duck_close(duck);
 	else
@@ -99,8 +131,8 @@ void duck_close(struct duck *duck)
 {
 	if (!duck)
 		return;
-	duckdb_disconnect(&duck->connection);
-	duckdb_close(&duck->database);
+	duckdb.disconnect(&duck->connection);
+	duckdb.close(&duck->database);
 	free(duck);
 }
 
@@ -121,15 +153,15 @@ static int execute(struct duck *duck, const char *sql, bool streaming, duckdb_re
 	duckdb_state state;
 	int code = 0;
 
-	if (duckdb_prepare(duck->connection, sql, &statement) != DuckDBSuccess) {
-		code = fail(err, duckdb_prepare_error(statement));
+	if (duckdb.prepare(duck->connection, sql, &statement) != DuckDBSuccess) {
+		code = fail(err, duckdb.prepare_error(statement));
 	} else {
-		state = streaming ? duckdb_execute_prepared_streaming(statement, result)
-		                  : duckdb_execute_prepared(statement, result);
+		state = streaming ? duckdb.execute_prepared_streaming(statement, result)
+		                  : duckdb.execute_prepared(statement, result);
 		if (state != DuckDBSuccess)
-			code = fail(err, duckdb_result_error(result));
+			code = fail(err, duckdb.result_error(result));
 	}
-	duckdb_destroy_prepare(&statement);
+	duckdb.destroy_prepare(&statement);
 	return code;
 }
 
@@ -138,7 +170,7 @@ int duck_run(struct duck *duck, const char *sql, struct orch_err *err)
 	duckdb_result result = {0};
 	int code = execute(duck, sql, false, &result, err);
 
-	duckdb_destroy_result(&result);
+	duckdb.destroy_result(&result);
 	return code;
 }
 
@@ -151,7 +183,7 @@ int duck_query(struct duck *duck, const char *sql, struct duck_rows **out, struc
 		duck_end(rows);
 		return code;
 	}
-	rows->columns = duckdb_column_count(&rows->result);
+	rows->columns = duckdb.column_count(&rows->result);
 	rows->data = mem_must(rows->columns + 1, sizeof *rows->data);
 	rows->validity = mem_must(rows->columns + 1, sizeof *rows->validity);
 	*out = rows;
@@ -162,8 +194,8 @@ void duck_end(struct duck_rows *rows)
 {
 	if (!rows)
 		return;
-	duckdb_destroy_data_chunk(&rows->chunk);
-	duckdb_destroy_result(&rows->result);
+	duckdb.destroy_data_chunk(&rows->chunk);
+	duckdb.destroy_result(&rows->result);
 	free(rows->data);
 	free(rows->validity);
 	free(rows);
@@ -176,25 +208,25 @@ size_t duck_columns(const struct duck_rows *rows)
 
 const char *duck_column_name(const struct duck_rows *rows, size_t column)
 {
-	return duckdb_column_name((duckdb_result *)(uintptr_t)&rows->result, column);
+	return duckdb.column_name((duckdb_result *)(uintptr_t)&rows->result, column);
 }
 
 int duck_next(struct duck_rows *rows, size_t *count, struct orch_err *err)
 {
 	const char *why;
 
-	duckdb_destroy_data_chunk(&rows->chunk);
-	rows->chunk = duckdb_fetch_chunk(rows->result);
-	*count = rows->chunk ? duckdb_data_chunk_get_size(rows->chunk) : 0;
+	duckdb.destroy_data_chunk(&rows->chunk);
+	rows->chunk = duckdb.fetch_chunk(rows->result);
+	*count = rows->chunk ? duckdb.data_chunk_get_size(rows->chunk) : 0;
 	if (!*count) {
-		why = duckdb_result_error(&rows->result);
+		why = duckdb.result_error(&rows->result);
 		return why && why[0] ? fail(err, why) : 0;
 	}
 	for (size_t c = 0; c < rows->columns; c++) {
-		duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, c);
+		duckdb_vector vector = duckdb.data_chunk_get_vector(rows->chunk, c);
 
-		rows->data[c] = duckdb_vector_get_data(vector);
-		rows->validity[c] = duckdb_vector_get_validity(vector);
+		rows->data[c] = duckdb.vector_get_data(vector);
+		rows->validity[c] = duckdb.vector_get_validity(vector);
 	}
 	return 0;
 }
@@ -225,8 +257,8 @@ const char *duck_text(const struct duck_rows *rows, size_t column, size_t row, s
 {
 	duckdb_string_t *text = &((duckdb_string_t *)rows->data[column])[row];
 
-	*length = duckdb_string_t_length(*text);
-	return duckdb_string_t_data(text);
+	*length = duckdb.string_t_length(*text);
+	return duckdb.string_t_data(text);
 }
 
 char *duck_text_copy(const struct duck_rows *rows, size_t column, size_t row)
@@ -277,9 +309,21 @@ void duck_add_path(struct text_buf *out, const char *path)
 	text_buf_release(&plain);
 }
 
+static void ask_version(char out[LIBRARY_ANSWER])
+{
+	if (!load(NULL))
+		snprintf(out, LIBRARY_ANSWER, "%s", duckdb.library_version());
+}
+
 const char *duck_version(void)
 {
-	return duckdb_library_version();
+	static char version[LIBRARY_ANSWER];
+
+	if (duckdb.open_ext)
+		return duckdb.library_version();
+	if (!version[0])
+		library_ask(ask_version, version);
+	return version;
 }
 
 /* ---- appending ---- */
@@ -288,10 +332,10 @@ int duck_append_begin(struct duck *duck, const char *table, struct duck_appender
 {
 	struct duck_appender *appender = mem_must(1, sizeof *appender);
 
-	if (duckdb_appender_create(duck->connection, NULL, table, &appender->appender) != DuckDBSuccess) {
-		int code = fail(err, duckdb_appender_error(appender->appender));
+	if (duckdb.appender_create(duck->connection, NULL, table, &appender->appender) != DuckDBSuccess) {
+		int code = fail(err, duckdb.appender_error(appender->appender));
 
-		duckdb_appender_destroy(&appender->appender);
+		duckdb.appender_destroy(&appender->appender);
 		free(appender);
 		return code;
 	}
@@ -302,37 +346,37 @@ int duck_append_begin(struct duck *duck, const char *table, struct duck_appender
 static void note(struct duck_appender *appender, duckdb_state state)
 {
 	if (state != DuckDBSuccess && !appender->failure.code)
-		fail(&appender->failure, duckdb_appender_error(appender->appender));
+		fail(&appender->failure, duckdb.appender_error(appender->appender));
 }
 
 void duck_append_int(struct duck_appender *appender, int64_t value)
 {
-	note(appender, duckdb_append_int64(appender->appender, value));
+	note(appender, duckdb.append_int64(appender->appender, value));
 }
 
 void duck_append_double(struct duck_appender *appender, double value)
 {
-	note(appender, duckdb_append_double(appender->appender, value));
+	note(appender, duckdb.append_double(appender->appender, value));
 }
 
 void duck_append_bool(struct duck_appender *appender, bool value)
 {
-	note(appender, duckdb_append_bool(appender->appender, value));
+	note(appender, duckdb.append_bool(appender->appender, value));
 }
 
 void duck_append_text(struct duck_appender *appender, const char *value)
 {
-	note(appender, duckdb_append_varchar(appender->appender, value));
+	note(appender, duckdb.append_varchar(appender->appender, value));
 }
 
 void duck_append_missing(struct duck_appender *appender)
 {
-	note(appender, duckdb_append_null(appender->appender));
+	note(appender, duckdb.append_null(appender->appender));
 }
 
 void duck_append_end_row(struct duck_appender *appender)
 {
-	note(appender, duckdb_appender_end_row(appender->appender));
+	note(appender, duckdb.appender_end_row(appender->appender));
 }
 
 int duck_append_end(struct duck_appender **take_appender, struct orch_err *err)
@@ -342,11 +386,11 @@ int duck_append_end(struct duck_appender **take_appender, struct orch_err *err)
 
 	*take_appender = NULL;
 	if (!appender->failure.code)
-		note(appender, duckdb_appender_close(appender->appender));
+		note(appender, duckdb.appender_close(appender->appender));
 	code = appender->failure.code;
 	if (code)
 		orch_fail(err, code, "%s", appender->failure.text);
-	duckdb_appender_destroy(&appender->appender);
+	duckdb.appender_destroy(&appender->appender);
 	free(appender);
 	return code;
 }

@@ -1,5 +1,6 @@
 /* duckdb_adapter: DuckDB behind a small face: run a statement, walk a result, append rows. The only file that knows its
  * C API. Queries are written so that every fetched column is BIGINT, DOUBLE, BOOLEAN or VARCHAR.
+ * The library is loaded by the first duck_open: ORCH_EMISSING names the places where it was looked for. duck_version alone does not load it.
  * open -> (run | query -> (next -> values)* -> end | append...)* -> close. One thread; DuckDB's own threads are inside.
  * Results are streamed: a chunk of some thousand rows is in memory, never the result. One statement a call.
  * DuckDB loads and installs no extension, has no network, and reckons in UTC, whatever the machine's zone.
@@ -45,7 +46,7 @@ char *duck_text_copy(const struct duck_rows *rows, size_t column, size_t row); /
 void duck_add_name(struct text_buf *out, const char *name); /* "quoted ""identifier""" */
 void duck_add_text(struct text_buf *out, const char *text); /* 'quoted ''literal''' */
 void duck_add_path(struct text_buf *out, const char *path); /* the same, for a reader: * ? [ stand for themselves */
-const char *duck_version(void);
+const char *duck_version(void); /* "unknown" without the library */
 
 /* Appending rows to a table, value by value. First failure sticks; end reports it. */
 struct duck_appender;

@@ -2,7 +2,7 @@
 
 #include <archive.h>
 #include <cblas.h>
-#include <duckdb.h>
+#include <dlfcn.h>
 #include <git2.h>
 #include <libfyaml.h>
 #include <nettle/version.h>
@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <xgboost/c_api.h>
 
 #include "storage/base/file.h"
+#include "storage/base/library.h"
 #include "storage/base/process.h"
 #include "storage/base/text.h"
+#include "storage/duckdb_adapter.h"
 
 /* --- libraries --- */
 
@@ -33,17 +34,32 @@ static void set_numbers(json_t *object, const char *key, int major, int minor, i
 	free(text);
 }
 
+/* In a child process: this one has no use for the library. The name is that of engines/model/xgboost_adapter.c. */
+static void ask_xgboost(char out[LIBRARY_ANSWER])
+{
+	void (*version)(int *major, int *minor, int *patch);
+	int major = 0, minor = 0, patch = 0;
+	void *handle = dlopen("libxgboost.so.0", RTLD_NOW | RTLD_LOCAL), *function = handle ? dlsym(handle, "XGBoostVersion") : NULL;
+
+	if (!function)
+		return;
+	memcpy(&version, &function, sizeof version);
+	version(&major, &minor, &patch);
+	snprintf(out, LIBRARY_ANSWER, "%d.%d.%d", major, minor, patch);
+}
+
 json_t *provenance_libraries(void)
 {
+	char xgboost[LIBRARY_ANSWER];
 	json_t *libraries = json_object();
 	int major = 0, minor = 0, patch = 0;
 	set(libraries, "sqlite", sqlite3_libversion());
 	set(libraries, "jansson", jansson_version_str());
 	set(libraries, "libfyaml", fy_library_version());
-	set(libraries, "duckdb", duckdb_library_version());
+	set(libraries, "duckdb", duck_version());
 	set(libraries, "openblas", openblas_get_config());
-	XGBoostVersion(&major, &minor, &patch);
-	set_numbers(libraries, "xgboost", major, minor, patch);
+	library_ask(ask_xgboost, xgboost);
+	set(libraries, "xgboost", xgboost);
 	git_libgit2_version(&major, &minor, &patch);
 	set_numbers(libraries, "libgit2", major, minor, patch);
 	set(libraries, "libarchive", archive_version_string()); /* archive_version_details leaks */

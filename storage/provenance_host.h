@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-json_t *provenance_libraries(void); /* {name: version} as the loaded libraries say, not their headers */
+json_t *provenance_libraries(void); /* {name: version} as the libraries say, not their headers */
 json_t *provenance_machine(void);   /* {name, system, release, machine, cpu, cores, memory} */
 
 #endif

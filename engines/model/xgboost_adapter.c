@@ -6,6 +6,7 @@
 #include <string.h>
 #include <xgboost/c_api.h>
 
+#include "storage/base/library.h"
 #include "storage/base/mem.h"
 
 #define XGBOOST_FLOAT 1 /* xgboost::DataType::kFloat32 */
@@ -18,11 +19,32 @@ struct xgboost_model {
 	BoosterHandle handle;
 };
 
+#define XGBOOST_CALLS(X) \
+	X(XGBGetLastError) X(XGBSetGlobalConfig) X(XGBoosterCreate) X(XGBoosterDumpModelExWithFeatures) \
+	X(XGBoosterFree) X(XGBoosterPredictFromDense) X(XGBoosterSaveModelToBuffer) X(XGBoosterSetParam) \
+	X(XGBoosterSetStrFeatureInfo) X(XGBoosterSlice) X(XGBoosterUpdateOneIter) X(XGDMatrixFree) \
+	X(XGDMatrixSetDenseInfo) X(XGDMatrixSetStrFeatureInfo) X(XGProxyDMatrixCreate) \
+	X(XGProxyDMatrixSetDataDense) X(XGQuantileDMatrixCreateFromCallback)
+#define XGBOOST_POINTER(name) __typeof__(name) *name;
+#define XGBOOST_NAME(name) #name,
+static struct {
+	XGBOOST_CALLS(XGBOOST_POINTER)
+} xgboost;
+
+static int xgboost_load(struct orch_err *err)
+{
+	static const char *const names[] = {XGBOOST_CALLS(XGBOOST_NAME)};
+	static const char *const files[] = {"libxgboost.so.0", "libxgboost.so", NULL};
+	static const struct library library = {"XGBoost", files, "install Debian's libxgboost0, or choose another engine"};
+
+	return xgboost.XGBoosterFree ? 0 : library_load(&library, names, sizeof names / sizeof *names, &xgboost, err);
+}
+
 /* The library's text is "[12:34:56] ./src/file.cc:12: what\nStack trace:\n...": a clock and addresses must not get into
  * a result, and the user needs no more than what. */
 static int xgboost_fail(struct orch_err *err, const char *doing)
 {
-	const char *text = XGBGetLastError();
+	const char *text = xgboost.XGBGetLastError();
 	const char *trace = strstr(text, "\nStack trace");
 	const char *end = trace ? trace : text + strlen(text);
 	const char *place = strstr(text, ": ");
@@ -41,7 +63,11 @@ static int xgboost_fail(struct orch_err *err, const char *doing)
 /* Verbosity belongs to the thread. */
 static int xgboost_quiet(struct orch_err *err)
 {
-	return XGBSetGlobalConfig("{\"verbosity\": 0}") == 0 ? 0 : xgboost_fail(err, "setting up");
+	int code = xgboost_load(err);
+
+	if (code == 0 && xgboost.XGBSetGlobalConfig("{\"verbosity\": 0}") != 0)
+		code = xgboost_fail(err, "setting up");
+	return code;
 }
 
 /* A block of cells as the library reads it: column-major, so the stride along a row is the block's height. */
@@ -74,14 +100,14 @@ static int xgboost_feed_block(struct xgboost_feed *feed, size_t first, size_t co
 
 	source->gather(source->context, first, count, feed->cells);
 	xgboost_array(feed->cells, count, source->columns, array);
-	if (XGProxyDMatrixSetDataDense(feed->proxy, array) != 0)
+	if (xgboost.XGProxyDMatrixSetDataDense(feed->proxy, array) != 0)
 		return -1;
-	if (XGDMatrixSetStrFeatureInfo(feed->proxy, "feature_type", feed->types, source->columns) != 0)
+	if (xgboost.XGDMatrixSetStrFeatureInfo(feed->proxy, "feature_type", feed->types, source->columns) != 0)
 		return -1;
-	if (XGDMatrixSetDenseInfo(feed->proxy, "label", source->label + first, count, XGBOOST_FLOAT) != 0)
+	if (xgboost.XGDMatrixSetDenseInfo(feed->proxy, "label", source->label + first, count, XGBOOST_FLOAT) != 0)
 		return -1;
 	if (source->weight &&
-	        XGDMatrixSetDenseInfo(feed->proxy, "weight", source->weight + first, count, XGBOOST_FLOAT) != 0)
+	        xgboost.XGDMatrixSetDenseInfo(feed->proxy, "weight", source->weight + first, count, XGBOOST_FLOAT) != 0)
 		return -1;
 	return 0;
 }
@@ -124,8 +150,8 @@ int xgboost_matrix_create(const struct xgboost_source *source, unsigned max_bin,
 	snprintf(config, sizeof(config), "{\"missing\": NaN, \"max_bin\": %u, \"nthread\": %u}", max_bin, threads);
 	if ((code = xgboost_quiet(err)) != 0)
 		goto out;
-	if (XGProxyDMatrixCreate(&feed.proxy) != 0 ||
-	        XGQuantileDMatrixCreateFromCallback(
+	if (xgboost.XGProxyDMatrixCreate(&feed.proxy) != 0 ||
+	        xgboost.XGQuantileDMatrixCreateFromCallback(
 	                &feed, feed.proxy, NULL, xgboost_feed_reset, xgboost_feed_next, config, &matrix->handle) != 0 ||
 	        feed.failed) {
 		code = xgboost_fail(err, "reading the rows");
@@ -135,7 +161,7 @@ int xgboost_matrix_create(const struct xgboost_source *source, unsigned max_bin,
 	matrix = NULL;
 out:
 	if (feed.proxy)
-		XGDMatrixFree(feed.proxy);
+		xgboost.XGDMatrixFree(feed.proxy);
 	xgboost_matrix_release(matrix);
 	free(feed.cells);
 	free(feed.types);
@@ -144,14 +170,14 @@ out:
 
 int xgboost_matrix_label(struct xgboost_matrix *matrix, const float *label, struct orch_err *err)
 {
-	if (XGDMatrixSetDenseInfo(matrix->handle, "label", label, matrix->rows, XGBOOST_FLOAT) != 0)
+	if (xgboost.XGDMatrixSetDenseInfo(matrix->handle, "label", label, matrix->rows, XGBOOST_FLOAT) != 0)
 		return xgboost_fail(err, "setting the target");
 	return 0;
 }
 
 int xgboost_matrix_column_weights(struct xgboost_matrix *matrix, const float *weight, struct orch_err *err)
 {
-	if (XGDMatrixSetDenseInfo(matrix->handle, "feature_weights", weight, matrix->columns, XGBOOST_FLOAT) != 0)
+	if (xgboost.XGDMatrixSetDenseInfo(matrix->handle, "feature_weights", weight, matrix->columns, XGBOOST_FLOAT) != 0)
 		return xgboost_fail(err, "weighting the columns");
 	return 0;
 }
@@ -161,7 +187,7 @@ void xgboost_matrix_release(struct xgboost_matrix *matrix)
 	if (!matrix)
 		return;
 	if (matrix->handle)
-		XGDMatrixFree(matrix->handle);
+		xgboost.XGDMatrixFree(matrix->handle);
 	free(matrix);
 }
 
@@ -169,7 +195,7 @@ static int xgboost_model_set(
         struct xgboost_model *model, const struct xgboost_setting *settings, size_t count, struct orch_err *err)
 {
 	for (size_t i = 0; i < count; i++)
-		if (XGBoosterSetParam(model->handle, settings[i].name, settings[i].value) != 0)
+		if (xgboost.XGBoosterSetParam(model->handle, settings[i].name, settings[i].value) != 0)
 			return xgboost_fail(err, settings[i].name);
 	return 0;
 }
@@ -183,7 +209,7 @@ int xgboost_model_create(struct xgboost_matrix *matrix, const struct xgboost_set
 	if (!model)
 		return orch_fail(err, ORCH_ENOMEM, "no memory for a model");
 	code = xgboost_quiet(err);
-	if (code == 0 && XGBoosterCreate(&matrix->handle, 1, &model->handle) != 0)
+	if (code == 0 && xgboost.XGBoosterCreate(&matrix->handle, 1, &model->handle) != 0)
 		code = xgboost_fail(err, "creating a model");
 	if (code == 0)
 		code = xgboost_model_set(model, settings, count, err);
@@ -198,7 +224,7 @@ int xgboost_model_train(
         struct xgboost_model *model, struct xgboost_matrix *matrix, unsigned first, unsigned end, struct orch_err *err)
 {
 	for (unsigned round = first; round < end; round++)
-		if (XGBoosterUpdateOneIter(model->handle, (int)round, matrix->handle) != 0)
+		if (xgboost.XGBoosterUpdateOneIter(model->handle, (int)round, matrix->handle) != 0)
 			return xgboost_fail(err, "training");
 	return 0;
 }
@@ -213,7 +239,7 @@ int xgboost_model_slice(struct xgboost_model *model, unsigned end, const struct 
 		return orch_fail(err, ORCH_ENOMEM, "no memory for a model");
 	if (end == 0) /* means all of them to the library */
 		orch_bug("a slice of no rounds is a new model");
-	if (XGBoosterSlice(model->handle, 0, (int)end, 1, &slice->handle) != 0)
+	if (xgboost.XGBoosterSlice(model->handle, 0, (int)end, 1, &slice->handle) != 0)
 		code = xgboost_fail(err, "keeping the first trees");
 	if (code == 0)
 		code = xgboost_model_set(slice, settings, count, err);
@@ -237,7 +263,7 @@ int xgboost_model_predict(struct xgboost_model *model, const float *cells, size_
 	        "{\"type\": 0, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": %u, \"strict_shape\": "
 	        "true, \"missing\": NaN, \"cache_id\": 0}",
 	        rounds);
-	if (XGBoosterPredictFromDense(model->handle, array, config, NULL, &shape, &dimensions, &result) != 0)
+	if (xgboost.XGBoosterPredictFromDense(model->handle, array, config, NULL, &shape, &dimensions, &result) != 0)
 		return xgboost_fail(err, "predicting");
 	for (bst_ulong d = 0; d < dimensions; d++)
 		total *= shape[d];
@@ -290,7 +316,7 @@ int xgboost_model_first_use(struct xgboost_model *model, const bool *category, s
 	bst_ulong count = 0;
 	int code = xgboost_names_make(category, columns, &names, err);
 
-	if (code == 0 && XGBoosterDumpModelExWithFeatures(
+	if (code == 0 && xgboost.XGBoosterDumpModelExWithFeatures(
 	                         model->handle, (int)columns, names.names, names.types, 0, "text", &count, &trees) != 0)
 		code = xgboost_fail(err, "listing the trees");
 	for (size_t c = 0; c < columns && code == 0; c++)
@@ -315,9 +341,9 @@ int xgboost_model_json(struct xgboost_model *model, const char *const *names, co
 		return orch_fail(err, ORCH_ENOMEM, "no memory for %zu feature types", columns);
 	for (size_t c = 0; c < columns; c++)
 		types[c] = category[c] ? "c" : "q";
-	if (XGBoosterSetStrFeatureInfo(model->handle, "feature_name", (const char **)names, columns) != 0 ||
-	        XGBoosterSetStrFeatureInfo(model->handle, "feature_type", types, columns) != 0 ||
-	        XGBoosterSaveModelToBuffer(model->handle, "{\"format\": \"json\"}", &length, &bytes) != 0)
+	if (xgboost.XGBoosterSetStrFeatureInfo(model->handle, "feature_name", (const char **)names, columns) != 0 ||
+	        xgboost.XGBoosterSetStrFeatureInfo(model->handle, "feature_type", types, columns) != 0 ||
+	        xgboost.XGBoosterSaveModelToBuffer(model->handle, "{\"format\": \"json\"}", &length, &bytes) != 0)
 		code = xgboost_fail(err, "saving the model");
 	else
 		text_add_bytes(out, bytes, length);
@@ -330,6 +356,6 @@ void xgboost_model_release(struct xgboost_model *model)
 	if (!model)
 		return;
 	if (model->handle)
-		XGBoosterFree(model->handle);
+		xgboost.XGBoosterFree(model->handle);
 	free(model);
 }

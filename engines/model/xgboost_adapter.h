@@ -1,5 +1,6 @@
 /* xgboost_adapter: the only file that knows the XGBoost library (C API, 1.7 line). Foreign types and codes stop here.
  *
+ * The library is loaded by the first matrix_create: ORCH_EMISSING when it is not there.
  * Order of calls: matrix_create -> [matrix_label] -> model_create -> model_train -> model_predict | model_json |
  * model_slice... A model must be released before the matrix it was trained on. Handles belong to the caller; release
  * takes NULL. One thread per handle at a time; the library's messages are silenced for the calling thread by
