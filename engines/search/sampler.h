@@ -2,9 +2,9 @@
  *
  * open -> propose* -> close. Trials are numbered from 0 within a round. A proposal is a pure function of the request, the trial's
  * number and - for samplers that learn - the scores of earlier generations: not of the order of the calls, the number of workers, or
- * an interruption. `generation` is the size of a generation: propose for trial t may read the scores of trials below
- * t / generation * generation and of no others, so the caller proposes a trial of generation g only when all before g have ended.
- * 0: no scores are read; any trial can be proposed at any time.
+ * an interruption. `generation` is the size of a generation (another one if the request says so): propose for trial t may read the
+ * scores of trials below t / generation * generation and of no others, so the caller proposes a trial of generation g only when all
+ * before g have ended. 0: no scores are read; any trial can be proposed at any time.
  * One thread. The request's pointers are borrowed until close. */
 #ifndef ENGINES_SEARCH_SAMPLER_H
 #define ENGINES_SEARCH_SAMPLER_H
@@ -17,6 +17,11 @@
 #include "engines/search/space.h"
 #include "storage/base/err.h"
 
+/* A trial that was known before trial 0, of another campaign: its parameters and its score in the same metric (NaN: failed). */
+struct sampler_observation {
+	const json_t *params; /* at least the searched ones; an observation that is no configuration of the space is not used */
+	double score;
+};
 struct sampler_request {
 	const struct space_axis *axes;
 	size_t axis_count;
@@ -27,7 +32,13 @@ struct sampler_request {
 	/* Score of an earlier trial of the round (mean over folds; NaN when it failed). NULL is fine while generation is 0.
 	 * Non-zero return stops the proposal with that code. */
 	int (*score)(void *context, uint64_t trial, double *out, struct orch_err *err);
+	/* The searched parameters that an earlier trial was given, where the caller still knows them (new reference), or ORCH_EMISSING: then
+	 * they are worked out again. Only saves time, after an interruption. NULL: never known. */
+	int (*recall)(void *context, uint64_t trial, json_t **out, struct orch_err *err);
 	void *context;
+	uint64_t generation; /* for samplers with one; 0: theirs */
+	const struct sampler_observation *earlier; /* warm start, for samplers that learn */
+	size_t earlier_count;
 };
 struct sampler {
 	const char *name, *help;
