@@ -53,16 +53,16 @@ static void make_identity(struct fit_plan *plan)
 
 static void plan_folds(struct fit_plan *plan)
 {
-	unsigned folds = plan->request.study->folds;
+	unsigned folds = plan->request.folds == FIT_PLAN_HOLDOUT ? 0 : plan->request.study->folds;
 
-	plan->has_holdout = plan->keeps_files;
+	plan->has_holdout = plan->keeps_files && plan->request.folds != FIT_PLAN_NO_HOLDOUT;
 	plan->fold_count = folds + plan->has_holdout;
 	plan->folds = mem_must(plan->fold_count, sizeof *plan->folds);
 	for (unsigned i = 0; i < folds; i++)
 		plan->folds[i] = (int)i;
 	if (plan->has_holdout)
 		plan->folds[folds] = -1;
-	plan->fold_blocks = plan->share_folds ? 1u + plan->has_holdout : plan->fold_count;
+	plan->fold_blocks = plan->share_folds ? (folds ? 1u : 0u) + plan->has_holdout : plan->fold_count;
 }
 
 static void plan_variants(struct fit_plan *plan)
@@ -140,6 +140,12 @@ static bool fold_position(const struct fit_plan *plan, int fold, unsigned *posit
 	return true;
 }
 
+/* What the ledger calls that which all fits of a plan leave out. */
+static const char *set_name(const struct fit_plan *plan)
+{
+	return plan->request.set ? plan->request.set : "";
+}
+
 bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const char *left_out, uint64_t *number)
 {
 	const struct study *study = plan->request.study;
@@ -156,7 +162,7 @@ bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const c
 		if (!unit || trial != plan->request.trial)
 			return false;
 		variant = (uint64_t)(unit - study->units);
-	} else if (trial != plan->request.trial) {
+	} else if (trial != plan->request.trial || strcmp(left_out, set_name(plan))) {
 		return false;
 	}
 	if (variant >= plan->variants)
@@ -193,7 +199,7 @@ static void block_of(const struct fit_plan *plan, uint64_t group, struct block *
 		unsigned ordinary = plan->fold_count - plan->has_holdout;
 
 		block->fold_first = fold == 0 ? 0 : ordinary;
-		block->fold_count = fold == 0 ? ordinary : 1;
+		block->fold_count = fold == 0 && ordinary ? ordinary : 1;
 	} else {
 		block->fold_first = fold;
 		block->fold_count = 1;
@@ -304,7 +310,7 @@ void fit_plan_address(const struct fit_plan *plan, const struct task *task, size
 	json_t *object = json_array_get(json_object_get(task->line, "variants"), variant);
 	uint64_t first = (uint64_t)task->group / plan->fold_blocks * plan->units_per_task;
 
-	*out = (struct fit_address){.trial = json_get_int(object, "trial", -1), .fold = fold, .left_out = ""};
+	*out = (struct fit_address){.trial = json_get_int(object, "trial", -1), .fold = fold, .left_out = set_name(plan)};
 	if (plan->request.stage == STAGE_LOFO)
 		out->left_out = plan->request.study->units[first + variant].name;
 	if (!fit_plan_find(plan, out->trial, fold, out->left_out, &out->number))

@@ -5,6 +5,7 @@
  *   stage         variants            folds                        per task
  *   01_hpo        trials              all folds                    group of the search x (all folds when the engine shares them)
  *   03, 05        the best trial      all folds and -1 (holdout)   folds together when shared; -1 by itself, with the model
+ *                 (a set of 05 that is tried: its folds first; -1 once it is the one)
  *   04_lofo       units left out      all folds                    all units when the engine shares them, else one
  */
 #ifndef ORCHESTRATOR_FIT_PLAN_H
@@ -15,6 +16,7 @@
 #include "orchestrator/task.h"
 
 struct fit_plan;
+enum fit_plan_folds { FIT_PLAN_ALL, FIT_PLAN_NO_HOLDOUT, FIT_PLAN_HOLDOUT }; /* 03 and 05: which of their folds */
 /* trial, params: the chosen configuration (stages after the search); left_out: features all fits of 05_dropped lack, or NULL. All borrowed
  * but for search, study: they must outlive the plan. */
 struct fit_plan_request {
@@ -25,6 +27,8 @@ struct fit_plan_request {
 	int64_t trial;
 	const json_t *params;
 	const json_t *left_out;
+	const char *set; /* 05: name of the set left out, as the ledger keeps it; NULL: "" */
+	enum fit_plan_folds folds;
 	const char *scratch; /* folder for files of fits */
 };
 int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out, struct orch_err *err);
@@ -39,7 +43,8 @@ struct fit_address {
 	const char *left_out; /* "" for none; borrowed from the study */
 	uint64_t number;      /* of the fit in the plan */
 };
-/* The fit of an address, as the ledger gives it back: false when the plan has no such fit. */
+/* The fit of an address, as the ledger gives it back: false when the plan has no such fit. (Fits of 05_dropped may be of another set or fold than the
+ * plan's: other plans of the stage have them.) */
 bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const char *left_out, uint64_t *number);
 void fit_plan_mark(struct fit_plan *plan, uint64_t number);
 bool fit_plan_marked(const struct fit_plan *plan, uint64_t number);

@@ -67,6 +67,7 @@ static struct round_count count_round(const struct engine *engine, const struct 
 {
 	bool share_folds = engine->shares & ENGINE_SHARE_FOLDS, share_left_out = engine->shares & ENGINE_SHARE_LEFT_OUT;
 	uint64_t fold_tasks = share_folds ? 1 : folds;
+	uint64_t sets = spec->rfe.drop == SPEC_DROP_INSIGNIFICANT ? 2 + (uint64_t)log2((double)units + 1) : 1; /* verified and bisected */
 	struct round_count count = {0};
 
 	count.stage[STAGE_HPO] = multiply_saturating(search_configurations(search), folds);
@@ -74,14 +75,14 @@ static struct round_count count_round(const struct engine *engine, const struct 
 	if (spec->lofo.enabled && units > 1)
 		count.stage[STAGE_LOFO] = multiply_saturating(units, folds);
 	if (drops)
-		count.stage[STAGE_DROPPED] = folds + 1;
+		count.stage[STAGE_DROPPED] = sets * folds + 1;
 	for (unsigned s = 0; s < STAGE_COUNT; s++)
 		count.fits = add_saturating(count.fits, count.stage[s]);
 	count.tasks = add_saturating(multiply_saturating(search_groups(search), fold_tasks), fold_tasks + 1);
 	if (count.stage[STAGE_LOFO])
 		count.tasks = add_saturating(count.tasks, share_left_out ? fold_tasks : multiply_saturating(units, fold_tasks));
 	if (drops)
-		count.tasks = add_saturating(count.tasks, fold_tasks + 1);
+		count.tasks = add_saturating(count.tasks, sets * fold_tasks + 1);
 	return count;
 }
 

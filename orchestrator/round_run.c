@@ -143,7 +143,7 @@ static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err
 	uint64_t number;
 
 	if (!fit_plan_find(plan, fit->trial, fit->fold, fit->left_out, &number))
-		return orch_fail(err, ORCH_EDAMAGED, "the ledger has a fit of round %u stage %s (trial %lld, fold %d, without \"%s\") that this campaign "
+		return load->stage == STAGE_DROPPED && run->sets ? 0 /* of another set than the plan's */ : orch_fail(err, ORCH_EDAMAGED, "the ledger has a fit of round %u stage %s (trial %lld, fold %d, without \"%s\") that this campaign "
 		        "does not plan", fit->round, fit->stage, (long long)fit->trial, fit->fold, fit->left_out);
 	if (with_files && !files_hold(run, fit)) {
 		void *grown = mem_array_grow(load->stale, load->stale_count + 1, sizeof *load->stale);
@@ -217,17 +217,20 @@ static int read_best(struct round_run *run, struct orch_err *err)
 
 static int read_dropped(struct round_run *run, struct orch_err *err)
 {
-	json_t *drop = NULL;
+	json_t *baseline = NULL;
 	int code;
 
 	if (run->dropped)
 		return 0;
-	code = read_stage_json(run, STAGE_LOFO, "drop.json", &drop, err);
-	if (code)
-		return code;
-	run->dropped = json_incref(json_object_get(drop, "dropped"));
-	json_decref(drop);
-	return run->dropped ? 0 : orch_fail(err, ORCH_EDAMAGED, "04_lofo/drop.json of round %u has no \"dropped\"", run->round);
+	code = read_stage_json(run, STAGE_LOFO, "drop.json", &run->dropped, err);
+	if (!code && !json_is_array(json_object_get(run->dropped, "dropped")))
+		code = orch_fail(err, ORCH_EDAMAGED, "04_lofo/drop.json of round %u has no \"dropped\"", run->round);
+	if (!code)
+		code = read_stage_json(run, STAGE_BASELINE, "metrics.json", &baseline, err);
+	if (!code)
+		code = drop_sets_open(run->campaign->study, run->dropped, baseline, &run->sets, err);
+	json_decref(baseline);
+	return code;
 }
 
 static bool stage_wants_fits(const struct round_run *run, enum stage_id stage)
@@ -237,8 +240,30 @@ static bool stage_wants_fits(const struct round_run *run, enum stage_id stage)
 	if (stage == STAGE_LOFO)
 		return run->campaign->spec->lofo.enabled && run->campaign->study->unit_count > 1;
 	if (stage == STAGE_DROPPED)
-		return json_array_size(run->dropped) > 0;
+		return json_array_size(json_object_get(run->dropped, "dropped")) > 0;
 	return true;
+}
+
+/* The next set that 05_dropped tries, over the folds; when it is decided, the final fit of the one that is taken, if any. */
+static int open_set(struct round_run *run, struct fit_plan_request *request, struct orch_err *err)
+{
+	size_t size;
+	int code;
+
+	run->set_size = drop_sets_next(run->sets);
+	size = run->set_size ? run->set_size : drop_sets_taken(run->sets);
+	run->set_fits += run->plans[STAGE_DROPPED] ? fit_plan_fits(run->plans[STAGE_DROPPED]) : 0;
+	fit_plan_close(run->plans[STAGE_DROPPED]);
+	run->plans[STAGE_DROPPED] = NULL;
+	json_decref(run->left_out);
+	run->left_out = drop_set_features(run->sets, size);
+	if (!size)
+		return 0;
+	request->left_out = run->left_out;
+	request->set = drop_set_name(size, run->set_name);
+	request->folds = run->set_size ? FIT_PLAN_NO_HOLDOUT : FIT_PLAN_HOLDOUT;
+	code = fit_plan_open(request, &run->plans[STAGE_DROPPED], err);
+	return code ? code : load_stage(run, STAGE_DROPPED, err);
 }
 
 static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err *err)
@@ -258,9 +283,27 @@ static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err
 		return 0;
 	request.trial = run->trial;
 	request.params = run->params;
-	request.left_out = stage == STAGE_DROPPED ? run->dropped : NULL;
+	if (stage == STAGE_DROPPED && run->sets)
+		return open_set(run, &request, err);
+	request.left_out = stage == STAGE_DROPPED ? json_object_get(run->dropped, "dropped") : NULL;
 	code = fit_plan_open(&request, &run->plans[stage], err);
 	return code ? code : load_stage(run, stage, err);
+}
+
+/* A set that was tried has all its scores: what next? */
+static int go_on_with_sets(struct round_run *run, struct orch_err *err)
+{
+	struct fit_plan_request request = {.stage = STAGE_DROPPED, .round = run->round, .study = run->campaign->study, .search = run->search,
+	        .scratch = run->scratch, .trial = run->trial, .params = run->params};
+	double *scores = mem_must(run->campaign->study->folds + 1, sizeof *scores);
+	int code = ledger_flush(run->campaign->ledger, err); /* what is decided rests on what is durable */
+
+	if (!code)
+		code = drop_sets_scores(run->sets, run->campaign->ledger, run->round, run->set_size, scores, err);
+	if (!code)
+		drop_sets_note(run->sets, run->set_size, scores);
+	free(scores);
+	return code ? code : open_set(run, &request, err);
 }
 
 static bool fits_complete(const struct round_run *run, enum stage_id stage)
@@ -296,8 +339,8 @@ static void show_stage(struct round_run *run, enum stage_id stage)
 
 	if (!plan)
 		return;
-	view.done = fit_plan_done(plan);
-	view.total = fit_plan_fits(plan);
+	view.done = fit_plan_done(plan) + (stage == STAGE_DROPPED ? run->set_fits : 0);
+	view.total = fit_plan_fits(plan) + (stage == STAGE_DROPPED ? run->set_fits : 0);
 	view.failed = run->failed[stage];
 	display_stage(run->campaign->display, &view);
 }
@@ -314,6 +357,12 @@ static int next(void *context, struct task *task, struct orch_err *err)
 			continue;
 		if (stage->has_fits && !(run->opened & bit(s)) && committed(run, stage->fits_after)) {
 			code = open_fits(run, s, err);
+			if (code)
+				return code;
+			show_stage(run, s);
+		}
+		while (s == STAGE_DROPPED && run->set_size && fit_plan_done(run->plans[s]) == fit_plan_fits(run->plans[s])) {
+			code = go_on_with_sets(run, err);
 			if (code)
 				return code;
 			show_stage(run, s);
@@ -707,6 +756,8 @@ void round_run_close(struct round_run *run)
 	free(run->partials);
 	json_decref(run->params);
 	json_decref(run->dropped);
+	json_decref(run->left_out);
+	drop_sets_close(run->sets);
 	search_close(run->search);
 	if (run->dir)
 		round_dir_abort(&run->dir);

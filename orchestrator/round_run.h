@@ -3,6 +3,7 @@
 #define ORCHESTRATOR_ROUND_RUN_H
 
 #include "orchestrator/campaign.h"
+#include "orchestrator/drop_sets.h"
 #include "orchestrator/fit_plan.h"
 #include "storage/round_dir.h"
 
@@ -22,6 +23,11 @@ struct round_run {
 	char *folders[STAGE_COUNT];          /* being written */
 	int64_t trial;                       /* the chosen one, once 01_hpo is committed */
 	json_t *params, *dropped;
+	struct drop_sets *sets;  /* 05_dropped tries several, or NULL */
+	json_t *left_out; /* of the set under way */
+	char set_name[DROP_SET_NAME];
+	uint64_t set_fits;       /* of the sets before it */
+	size_t set_size;         /* the one under way; 0: decided */
 	int64_t best_trial; /* so far, while searching */
 	double best_score;
 	struct partial_trial *partials;

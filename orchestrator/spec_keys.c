@@ -88,7 +88,7 @@ const struct spec_key spec_keys[] = {
 
 	{"rfe", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "recursive feature elimination: the sequence of rounds", NULL, NULL},
 	{"rfe.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: one round", NULL, NULL},
-	{"rfe.drop", SPEC_OWN, "1", 0, 0, NULL, NULL, "a count, a share (\"10%\"), or insignificant", spec_take_drop, DROP},
+	{"rfe.drop", SPEC_OWN, "1", 0, 0, NULL, NULL, "a count, a share (\"10%\"), or insignificant: all whose interval is not above zero, verified together and bisected", spec_take_drop, DROP},
 	{"rfe.min_features", SPEC_INT, "1", 1, 1e6, NULL, NULL, "never fewer", NULL, NULL},
 	{"rfe.max_rounds", SPEC_INT, "50", 1, 100000, NULL, NULL, "round 0 included", NULL, NULL},
 	{"rfe.stop", SPEC_OWN, "null", 0, 0, NULL, NULL, "{worse_by: 0.05, patience: 2}, relative to the best round", spec_take_stop, STOP},

@@ -42,8 +42,11 @@ int stage_round_read_json(const struct stage_context *context, unsigned round, e
 int stage_fold_scores(const struct stage_context *context, enum stage_id stage, int64_t trial, const char *left_out, double *out, struct orch_err *err);
 /* Mean and sample deviation over the finite folds, in order; *sd NaN with fewer than two. Returns how many were finite. */
 unsigned stage_mean_sd(const double *scores, unsigned count, double *mean, double *sd);
-/* predictions.parquet and metrics.json of the fits of a stage (baseline, dropped) from the files in scratch named by the ledger. */
-int stage_write_predictions(const struct stage_context *context, enum stage_id stage, struct orch_err *err);
+/* Mean over folds of (held-out rows) / (training rows). */
+int stage_test_train(const struct study *study, double *out, struct orch_err *err);
+/* predictions.parquet and metrics.json of the fits of a stage (baseline, dropped) that leave out what the ledger names so ("": its only set), from
+ * the files in scratch named by the ledger. */
+int stage_write_predictions(const struct stage_context *context, enum stage_id stage, const char *left_out, struct orch_err *err);
 
 int stage_dataset_write(const struct stage_context *context, struct orch_err *err);
 int stage_hpo_write(const struct stage_context *context, struct orch_err *err);

@@ -3,5 +3,5 @@
 
 int stage_baseline_write(const struct stage_context *context, struct orch_err *err)
 {
-	return stage_write_predictions(context, STAGE_BASELINE, err);
+	return stage_write_predictions(context, STAGE_BASELINE, "", err);
 }

@@ -93,11 +93,31 @@ int stage_fold_scores(const struct stage_context *context, enum stage_id stage, 
 	return ledger_each_fit(context->ledger, context->round, stage_table[stage].name, take_score, &wanted, err);
 }
 
+int stage_test_train(const struct study *study, double *out, struct orch_err *err)
+{
+	double sum = 0;
+
+	for (unsigned f = 0; f < study->folds; f++) {
+		uint32_t *train = NULL, *test = NULL;
+		size_t train_count, test_count;
+		int code = split_rows(study->split, (int)f, &train, &train_count, &test, &test_count, err);
+
+		if (code)
+			return code;
+		sum += (double)test_count / (double)train_count;
+		free(train);
+		free(test);
+	}
+	*out = sum / study->folds;
+	return 0;
+}
+
 /* ---- predictions and metrics ---- */
 
 /* Metrics of each fold as they stand in the ledger, and the files of predictions. */
 struct gathered {
 	const struct stage_context *context;
+	const char *left_out; /* as the ledger names it */
 	unsigned slots;      /* folds + 1, the last is the holdout */
 	json_t **metrics;    /* by slot */
 	char **predictions;  /* file name by slot */
@@ -127,6 +147,8 @@ static int gather_fit(void *data, const struct ledger_fit *fit, struct orch_err 
 	size_t i;
 	int code = 0;
 
+	if (strcmp(fit->left_out, gathered->left_out))
+		return 0; /* a set that was tried and is not the one */
 	if (slot >= gathered->slots)
 		return orch_fail(err, ORCH_EDAMAGED, "the ledger has a fit of fold %d, there are %u folds", fit->fold, gathered->slots - 1);
 	gathered->failed[slot] = fit->state != LEDGER_DONE;
@@ -345,10 +367,10 @@ static int copy_model(const struct gathered *gathered, struct orch_err *err)
 	return code;
 }
 
-int stage_write_predictions(const struct stage_context *context, enum stage_id stage, struct orch_err *err)
+int stage_write_predictions(const struct stage_context *context, enum stage_id stage, const char *left_out, struct orch_err *err)
 {
 	unsigned slots = context->study->folds + 1;
-	struct gathered gathered = {.context = context, .slots = slots, .metrics = mem_must(slots, sizeof(json_t *)),
+	struct gathered gathered = {.context = context, .left_out = left_out, .slots = slots, .metrics = mem_must(slots, sizeof(json_t *)),
 	        .predictions = mem_must(slots, sizeof(char *)), .failed = mem_must(slots, sizeof(bool))};
 	int code = ledger_each_fit(context->ledger, context->round, stage_table[stage].name, gather_fit, &gathered, err);
 

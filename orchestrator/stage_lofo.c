@@ -36,26 +36,6 @@ static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *e
 	return 0;
 }
 
-/* Mean over folds of (held-out rows) / (training rows). */
-static int test_train_ratio(const struct study *study, double *out, struct orch_err *err)
-{
-	double sum = 0;
-
-	for (unsigned f = 0; f < study->folds; f++) {
-		uint32_t *train = NULL, *test = NULL;
-		size_t train_count, test_count;
-		int code = split_rows(study->split, (int)f, &train, &train_count, &test, &test_count, err);
-
-		if (code)
-			return code;
-		sum += (double)test_count / (double)train_count;
-		free(train);
-		free(test);
-	}
-	*out = sum / study->folds;
-	return 0;
-}
-
 static int gather(struct lofo *lofo, struct orch_err *err)
 {
 	const struct stage_context *context = lofo->context;
@@ -71,7 +51,7 @@ static int gather(struct lofo *lofo, struct orch_err *err)
 	if (!code && lofo->measured)
 		code = ledger_each_fit(context->ledger, context->round, stage_table[STAGE_LOFO].name, take_fit, lofo, err);
 	if (!code)
-		code = test_train_ratio(context->study, &request.test_train, err);
+		code = stage_test_train(context->study, &request.test_train, err);
 	return code ? code : lofo_stats(&request, lofo->stats, lofo->fold_rank, err);
 }
 
@@ -209,7 +189,7 @@ static size_t choose_units(const struct lofo *lofo, size_t *dropped, struct text
 	size_t count;
 
 	for (size_t u = 0; u < lofo->units; u++)
-		units[u] = (struct rfe_unit){.name = study->units[u].name, .features = study->units[u].count, .importance = lofo->stats[u].delta_mean, .ci_high = lofo->stats[u].ci_high};
+		units[u] = (struct rfe_unit){.name = study->units[u].name, .features = study->units[u].count, .importance = lofo->stats[u].delta_mean, .ci_low = lofo->stats[u].ci_low};
 	count = rfe_drop(&rule, units, lofo->units, dropped, reason);
 	free(units);
 	return count;
@@ -248,7 +228,8 @@ static json_t *decide(const struct lofo *lofo, enum rfe_verdict verdict_now, str
 			json_array_append_new(features, json_string_nocheck(unit->features[f]));
 	}
 	free(dropped);
-	return json_pack("{s:o, s:o, s:s, s:s?}", "dropped", features, "units", units, "reason", reason->data ? reason->data : "", "stop", stop);
+	return json_pack("{s:o, s:o, s:s, s:s?, s:b}", "dropped", features, "units", units, "reason", reason->data ? reason->data : "", "stop", stop, "verify",
+	        count && study->spec->rfe.drop == SPEC_DROP_INSIGNIFICANT);
 }
 
 static int write_decision(const struct lofo *lofo, struct orch_err *err)

@@ -86,7 +86,7 @@ static void drop_take(const struct rfe_drop_rule *rule, const struct rfe_unit *u
 	for (size_t c = 0; c < known; c++) {
 		const struct rfe_unit *unit = &units[candidates[c].unit];
 
-		if (rule->kind == RFE_DROP_INSIGNIFICANT && !(unit->ci_high <= 0))
+		if (rule->kind == RFE_DROP_INSIGNIFICANT && !(unit->ci_low <= 0))
 			continue;
 		if (has_enough(rule, drop, unit))
 			return;
@@ -111,7 +111,7 @@ static void explain_names(const struct rfe_unit *units, const size_t *dropped, s
 static void explain_rule(const struct rfe_drop_rule *rule, const struct drop *drop, size_t count, struct text_buf *reason)
 {
 	if (rule->kind == RFE_DROP_INSIGNIFICANT)
-		text_add(reason, drop->taken == 1 ? ", whose interval lies at or below zero" : ", whose intervals lie at or below zero");
+		text_add(reason, drop->taken == 1 ? ", whose interval is not above zero" : ", whose intervals are not above zero");
 	else if (drop->taken == 1)
 		text_addf(reason, ", the least important of %zu", count);
 	else
@@ -142,7 +142,7 @@ static void drop_explain(const struct rfe_drop_rule *rule, const struct drop *dr
 		if (known == 0)
 			text_add(reason, "no importance is known");
 		else if (!drop->stopped_by)
-			text_add(reason, rule->kind == RFE_DROP_INSIGNIFICANT ? "every interval reaches above zero" : "none were asked for");
+			text_add(reason, rule->kind == RFE_DROP_INSIGNIFICANT ? "every interval is above zero" : "none were asked for");
 	}
 	if (drop->stopped_by)
 		explain_floor(rule, drop, reason);
@@ -159,6 +159,50 @@ size_t rfe_drop(const struct rfe_drop_rule *rule, const struct rfe_unit *units, 
 		drop_explain(rule, &drop, units, count, known, dropped, reason);
 	free(candidates);
 	return drop.taken;
+}
+
+/* --- many at once, verified --- */
+
+void rfe_check(const struct metric *metric, const double *with, const double *without, size_t folds, double test_train, struct rfe_check *out)
+{
+	double sum = 0, squares = 0;
+	bool lost = false;
+
+	*out = (struct rfe_check){.loss = NAN, .error = NAN};
+	for (size_t f = 0; f < folds; f++) {
+		lost = lost || (isfinite(with[f]) && !isfinite(without[f]));
+		if (isfinite(with[f]) && isfinite(without[f])) {
+			sum += metric_gain(metric, with[f], without[f]);
+			out->pairs++;
+		}
+	}
+	if (out->pairs > 0)
+		out->loss = sum / (double)out->pairs;
+	for (size_t f = 0; f < folds; f++)
+		if (isfinite(with[f]) && isfinite(without[f])) {
+			double off = metric_gain(metric, with[f], without[f]) - out->loss;
+
+			squares += off * off;
+		}
+	if (out->pairs > 1)
+		out->error = sqrt(squares / (double)(out->pairs - 1) * (1.0 / (double)out->pairs + test_train));
+	out->worse = lost || out->pairs == 0 || out->loss > (out->pairs > 1 ? out->error : 0);
+}
+
+size_t rfe_bisect(size_t units, const struct rfe_tried *tried, size_t count, size_t *taken)
+{
+	size_t good = 0, bad = units + 1; /* the largest size that is no worse, the smallest that is */
+
+	for (size_t t = 0; t < count; t++) {
+		if (tried[t].worse && tried[t].size < bad)
+			bad = tried[t].size;
+		if (!tried[t].worse && tried[t].size > good)
+			good = tried[t].size;
+	}
+	*taken = good;
+	if (good + 1 >= bad)
+		return 0;
+	return count == 0 ? units : good + (bad - good) / 2;
 }
 
 /* --- rounds --- */

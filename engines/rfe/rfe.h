@@ -14,7 +14,7 @@
 enum rfe_drop_kind {
 	RFE_DROP_COUNT,        /* so many units */
 	RFE_DROP_FRACTION,     /* units while they fit into so many of the current features, rounded down; at least one unit */
-	RFE_DROP_INSIGNIFICANT /* all units whose interval lies at or below zero */
+	RFE_DROP_INSIGNIFICANT /* all units whose interval is not wholly above zero: nothing shows that they help */
 };
 struct rfe_drop_rule {
 	enum rfe_drop_kind kind;
@@ -27,12 +27,30 @@ struct rfe_unit {
 	const char *name;
 	size_t features;   /* how many the unit has now; at least 1 */
 	double importance; /* LOFO delta, positive when it helps; NaN: unknown, such a unit is never dropped */
-	double ci_high;    /* upper end of its interval: RFE_DROP_INSIGNIFICANT only; NaN: unknown */
+	double ci_low;     /* lower end of its interval: RFE_DROP_INSIGNIFICANT only; NaN: unknown, such a unit stays */
 };
 /* Least important first, equal importances: the later column first. Whole units; it stops before the unit that would leave fewer than
  * min_features. Returns how many units to drop (0: none can be, the elimination ends); dropped: room for count positions, least
  * important first. */
 size_t rfe_drop(const struct rfe_drop_rule *rule, const struct rfe_unit *units, size_t count, size_t *dropped, struct text_buf *reason);
+
+/* ---- many at once, verified ---- */
+/* Units that are worth nothing one by one can be worth something together (of two copies each is). So what RFE_DROP_INSIGNIFICANT names is
+ * left out together and scored over the same folds; when that got worse the set is bisected: ever smaller sets of the least important units,
+ * until the largest one is found without which the model does not get worse. At most 2 + log2(units) sets are tried. */
+struct rfe_check {
+	size_t pairs;  /* folds with both scores */
+	double loss;   /* mean paired difference, positive when the model without the set is worse; NaN: no pair */
+	double error;  /* its standard error, sqrt(sd^2 (1/pairs + n_te/n_tr)) as in lofo_stats.h; NaN with fewer than two pairs */
+	bool worse;    /* loss above one error (with one pair: above zero), or a fold failed that did not fail before */
+};
+void rfe_check(const struct metric *metric, const double *with, const double *without, size_t folds, double test_train, struct rfe_check *out);
+struct rfe_tried {
+	size_t size; /* so many of the least important units */
+	bool worse;
+};
+/* The size of the set to try next, or 0: it is decided, and *taken units go (0: none). */
+size_t rfe_bisect(size_t units, const struct rfe_tried *tried, size_t count, size_t *taken);
 
 /* ---- whether to go on ---- */
 struct rfe_round {

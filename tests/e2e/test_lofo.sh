@@ -34,6 +34,31 @@ check prune__starts "$ORCH" start prune.yaml
 same prune__copies_and_correlated "$(cut -d, -f1-3 prune/rounds/round_000/00_dataset/pruned.csv)" $'feature,reason,partner\ncopy,duplicate,b\nnear,correlated,b'
 same prune__only_before_round_0 "$(ls prune/rounds/*/00_dataset/pruned.csv | wc -l)" 1
 
+# Of b, copy and near each is worth nothing while the others are there: together they must not go.
+cat >many.yaml <<'YAML'
+data: {source: d.csv, target: y}
+model: {engine: ridge}
+split: {holdout: 0.2}
+rfe: {drop: insignificant, max_rounds: 4}
+YAML
+check insignificant__starts "$ORCH" start many.yaml
+M=many/rounds/round_000/06_comparison/comparison.json
+same insignificant__all_together_got_worse "$(tr -d ' \n' <$M | grep -o '"tried":\[{"units":[0-9]*' | grep -oE '[0-9]+$')" "$(grep -c . <(column many/rounds/round_000/04_lofo/lofo.csv feature | grep -vxE 'a|kind'))"
+check insignificant__something_is_taken_back grep -q 'together that got worse, so [0-9]* of [0-9]* are taken back' $M
+last=$(ls -d many/rounds/round_* | tail -n 1)
+same insignificant__one_of_the_copies_stays "$(grep -cE '"(b|copy|near)"' "$last/00_dataset/features.json")" 1
+same insignificant__what_helps_stays "$(grep -cE '"(a|kind)"' "$last/00_dataset/features.json")" 2
+same insignificant__noise_is_gone "$(grep -cE '"(k|noise|other)"' "$last/00_dataset/features.json")" 0
+check insignificant__verifies "$ORCH" verify many
+# killed among the sets, it goes on to the same bytes
+ORCH_FAULT=count:$WORK/steps "$ORCH" start -q many.yaml --dir counted >/dev/null 2>&1
+for step in $(grep -n 'ledger commit' "$WORK/steps" | cut -d: -f1 | sed -n 5,12p); do
+	rm -rf killed
+	(ORCH_FAULT=kill@$step "$ORCH" start -q many.yaml --dir killed) >/dev/null 2>&1
+	"$ORCH" resume -q killed >/dev/null 2>&1
+	same "insignificant__killed_at_step_$step" "$(digest killed)" "$(digest many)"
+done
+
 printf 'data: {source: d.csv, target: y}\nmodel: {engine: ridge}\nlofo: {groups: {a: [b, copy]}}\n' >named.yaml
 expect groups__named_like_another_feature 2 'lofo.groups.a has the name of a feature that is not in it' "$ORCH" plan named.yaml
 finish

@@ -117,18 +117,71 @@ static void rfe__groups_go_as_a_whole(void **state)
 	           "nothing is dropped: without position (3 features) 7 would be left, fewer than min_features 8");
 }
 
-static void rfe__insignificant_lie_at_or_below_zero(void **state)
+/* The last number is the lower end of the interval. */
+static void rfe__insignificant_are_not_above_zero(void **state)
 {
-	static const struct rfe_unit none[2] = {{"a", 1, -1, 0.1}, {"b", 1, 2, 3}}, unknown[2] = {{"a", 1, -1, NAN}, {"b", 1, 2, 3}};
+	static const struct rfe_unit some[5] = {{"a", 1, 0.5, 0.4}, {"b", 1, -0.2, -0.3}, {"c", 1, 0, 0}, {"d", 1, 0.1, -0.1}, {"e", 1, 0.9, 0.01}};
+	static const struct rfe_unit none[2] = {{"a", 1, 1, 0.1}, {"b", 1, 2, 1}}, unknown[2] = {{"a", 1, -1, NAN}, {"b", 1, 2, 1}};
+	static const struct rfe_unit all[3] = {{"a", 1, 0.1, -1}, {"b", 1, 0.2, -1}, {"c", 1, 0.3, -1}};
 
 	(void)state;
-	check_drop((struct rfe_drop_rule){.kind = RFE_DROP_INSIGNIFICANT}, five, 5, "b c",
-	           "drops b (-0.2) and c (0), whose intervals lie at or below zero");
-	check_drop((struct rfe_drop_rule){RFE_DROP_INSIGNIFICANT, .min_features = 4}, five, 5, "b",
-	           "drops b (-0.2), whose interval lies at or below zero; fewer than asked: without c (1 feature) 3 would be left, fewer than "
+	check_drop((struct rfe_drop_rule){.kind = RFE_DROP_INSIGNIFICANT}, some, 5, "b c d",
+	           "drops b (-0.2), c (0) and d (0.1), whose intervals are not above zero");
+	check_drop((struct rfe_drop_rule){RFE_DROP_INSIGNIFICANT, .min_features = 4}, some, 5, "b",
+	           "drops b (-0.2), whose interval is not above zero; fewer than asked: without c (1 feature) 3 would be left, fewer than "
 	           "min_features 4");
-	check_drop((struct rfe_drop_rule){.kind = RFE_DROP_INSIGNIFICANT}, none, 2, "", "nothing is dropped: every interval reaches above zero");
-	check_drop((struct rfe_drop_rule){.kind = RFE_DROP_INSIGNIFICANT}, unknown, 2, "", "nothing is dropped: every interval reaches above zero");
+	check_drop((struct rfe_drop_rule){.kind = RFE_DROP_INSIGNIFICANT}, none, 2, "", "nothing is dropped: every interval is above zero");
+	check_drop((struct rfe_drop_rule){.kind = RFE_DROP_INSIGNIFICANT}, unknown, 2, "", "nothing is dropped: every interval is above zero");
+	check_drop((struct rfe_drop_rule){.kind = RFE_DROP_INSIGNIFICANT}, all, 3, "a b",
+	           "drops a (0.1) and b (0.2), whose intervals are not above zero; fewer than asked: without c (1 feature) 0 would be left, fewer than "
+	           "min_features 1");
+}
+
+/* By hand: losses 1, 2, 3 have mean 2, sd 1, error sqrt(1 (1/3 + 1/4)). */
+static void rfe__a_check_is_paired(void **state)
+{
+	static const double with[4] = {10, 11, 12, NAN}, without[4] = {11, 13, 15, 1}, failed[4] = {9, NAN, 12, 1}, slightly[4] = {10.2, 10.9, 12.2, 3};
+	struct rfe_check check;
+
+	(void)state;
+	rfe_check(metric_find("rmse"), with, without, 4, 0.25, &check);
+	assert_int_equal(check.pairs, 3);
+	assert_float_equal(check.loss, 2, 1e-15);
+	assert_float_equal(check.error, sqrt(1 / 3.0 + 0.25), 1e-14);
+	assert_true(check.worse);
+	rfe_check(metric_find("auc"), with, without, 4, 0.25, &check); /* higher is better */
+	assert_float_equal(check.loss, -2, 1e-15);
+	assert_false(check.worse);
+	rfe_check(metric_find("rmse"), with, failed, 4, 0.25, &check); /* a fold that failed is no evidence that nothing was lost */
+	assert_true(check.worse);
+	rfe_check(metric_find("rmse"), with, slightly, 4, 0.25, &check); /* mean 0.1, sd 0.173: within one error */
+	assert_true(check.loss > 0 && check.loss < check.error);
+	assert_false(check.worse);
+	rfe_check(metric_find("rmse"), with, without, 1, 0.25, &check);
+	assert_true(check.worse && isnan(check.error));
+	rfe_check(metric_find("rmse"), with + 3, without, 1, 0.25, &check);
+	assert_true(check.worse && check.pairs == 0);
+}
+
+/* Whatever the largest harmless set is, it is found, in 2 + log2(units) sets at most. */
+static void rfe__bisection_finds_the_largest_harmless_set(void **state)
+{
+	(void)state;
+	for (size_t units = 0; units <= 70; units++)
+		for (size_t harmless = 0; harmless <= units; harmless++) {
+			struct rfe_tried tried[16];
+			size_t count = 0, size, taken = 99;
+
+			while ((size = rfe_bisect(units, tried, count, &taken))) {
+				assert_in_range(count, 0, 8);
+				assert_in_range(size, 1, units);
+				if (count == 0)
+					assert_int_equal(size, units);
+				tried[count++] = (struct rfe_tried){size, size > harmless};
+			}
+			assert_int_equal(taken, harmless);
+			assert_true(units == 0 || count <= 2 + (size_t)floor(log2((double)units)));
+		}
 }
 
 static void rfe__unknown_importance_stays(void **state)
@@ -324,7 +377,9 @@ int main(void)
 		cmocka_unit_test(rfe__many_names_are_cut),
 		cmocka_unit_test(rfe__fraction_is_rounded_down),
 		cmocka_unit_test(rfe__groups_go_as_a_whole),
-		cmocka_unit_test(rfe__insignificant_lie_at_or_below_zero),
+		cmocka_unit_test(rfe__insignificant_are_not_above_zero),
+		cmocka_unit_test(rfe__a_check_is_paired),
+		cmocka_unit_test(rfe__bisection_finds_the_largest_harmless_set),
 		cmocka_unit_test(rfe__unknown_importance_stays),
 		cmocka_unit_test(rfe__stops_when_worse_for_long),
 		cmocka_unit_test(rfe__stop_knows_the_direction),
