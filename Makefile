@@ -42,7 +42,7 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/numeric/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo test unit e2e crash crash-sweep broken-program check-asan asan-tests bench check-layers check-headers format install clean help
+.PHONY: all deps demo test unit e2e crash crash-sweep broken-program check-asan asan-tests bench bench-deps check-layers check-headers format install clean help
 
 all: deps $(ORCH) ## build build/orch, installing what is missing
 
@@ -149,9 +149,15 @@ asan-tests: all $(UNIT_TESTS)
 		tests/run $(UNIT_TESTS) $(filter-out %/test_memory.sh,$(E2E_TESTS)) # a sanitizer keeps what was freed: no slope to see
 
 # --- speed ----------------------------------------------------------------------------------------------------------
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c)))
-bench: all $(BENCHES) ## speed and memory of engines and ledger; figures, no verdict
-	@for b in $(BENCHES); do echo "== $$b"; OPENBLAS_NUM_THREADS=$$(nproc) $$b || exit 1; done
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
+PEERS_PYTHON ?= $(BUILD)/peers/bin/python
+bench: all $(BENCHES) ## orch and its peers side by side: seconds, memory, answers, one table (BENCH=row picks rows)
+	@BUILD=$(BUILD) ORCH=$(abspath $(ORCH)) PEERS_PYTHON=$(PEERS_PYTHON) tests/bench/run
+
+bench-deps: $(BUILD)/peers/.stamp ## the peers that bench measures against: a Python environment in build/peers, R packages by apt
+
+$(BUILD)/peers/.stamp: tests/bench/requirements.txt tests/bench/peers.sh
+	@bash tests/bench/peers.sh $(@D) tests/bench/requirements.txt && touch $@
 
 # --- house ----------------------------------------------------------------------------------------------------------
 format: ## clang-format over our sources
@@ -171,6 +177,6 @@ help: ## this list
 	@echo
 	@echo 'knobs: DEBUG=1  SANITIZE=address,undefined  BUILD=folder  DUCKDB_DIR=folder with lib/ and include/  V=1 shows commands'
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 
 QUIET := $(if $(V),,@)

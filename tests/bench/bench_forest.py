@@ -1,48 +1,59 @@
-"""scikit-learn's forests and orch's on the same data and cores, in turns, so that whatever else the machine does hits both.
-
-    make build/tests/bench/bench_forest && python3 tests/bench/bench_forest.py DATA.f64 [TURNS]
-
-DATA.f64: column-major doubles, 15,000 rows of 164 features and the target. Needs scikit-learn; orch itself never does. orch's time
-includes ranking the columns and writing the model as JSON; scikit-learn's is fit() on float32 rows it has already.
-"""
-import re
-import statistics
-import subprocess
-import sys
-import time
+"""scikit-learn's forests: the peer's side of bench_forest.c. Its rows are float32 already, as it wants them."""
+import itertools
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+from sklearn.metrics import r2_score
 
-ROWS, FEATURES = 15000, 164
-CASES = {
-    "et_all": (ExtraTreesRegressor, 50, 1.0),
-    "et_sqrt": (ExtraTreesRegressor, 100, "sqrt"),
-    "rf_third": (RandomForestRegressor, 20, 1 / 3),
-    "rf_sqrt": (RandomForestRegressor, 100, "sqrt"),
+import peers
+
+TRAININGS = {
+    "forest_et_all": (ExtraTreesRegressor, 50, 1.0),
+    "forest_et_sqrt": (ExtraTreesRegressor, 100, "sqrt"),
+    "forest_rf_third": (RandomForestRegressor, 20, 1 / 3),
+    "forest_rf_sqrt": (RandomForestRegressor, 100, "sqrt"),
 }
 
 
-def main():
-    path, turns = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    data = np.fromfile(path).reshape(FEATURES + 1, ROWS)
-    x, y = np.ascontiguousarray(data[:FEATURES].T.astype(np.float32)), data[FEATURES].copy()
-    for name, (kind, trees, candidates) in CASES.items():
-        theirs, ours, their_work, our_work = [], [], [], []
-        for turn in range(turns):
-            model = kind(n_estimators=trees, max_features=candidates, min_samples_leaf=5, n_jobs=2, random_state=turn)
-            start, work = time.time(), time.process_time()
-            model.fit(x, y)
-            theirs.append(time.time() - start)
-            their_work.append(time.process_time() - work)
-            text = subprocess.run(["build/tests/bench/bench_forest", path, name], capture_output=True, text=True, check=True).stdout
-            ours.append(float(re.search(r"([0-9.]+) s", text).group(1)))
-            our_work.append(float(re.search(r"processors ([0-9.]+) s", text).group(1)))
-        print(f"{name}: scikit-learn {statistics.median(theirs):.2f} s, orch {statistics.median(ours):.2f} s, "
-              f"median ratio {statistics.median(a / b for a, b in zip(theirs, ours)):.1f}; processors' time "
-              f"{statistics.median(their_work):.2f} and {statistics.median(our_work):.2f} s, "
-              f"{statistics.median(a / b for a, b in zip(their_work, our_work)):.1f}", flush=True)
+def training(kind, trees, features):
+    def run():
+        x, y = peers.wide(18750, 164, dtype=np.float32)
+        train, test = peers.folds(len(y), 5)[0]
+        a, b, c = x[train], y[train], x[test]
+        model = kind(n_estimators=trees, max_features=features, min_samples_leaf=5, n_jobs=peers.CORES, random_state=1)
+        with peers.Clock() as clock:
+            guess = model.fit(a, b).predict(c)
+        peers.result(clock.seconds, [r2_score(y[test], guess)])
+    return run
 
 
-if __name__ == "__main__":
-    main()
+def lofo():
+    x, y = peers.wide(20000, 164, dtype=np.float32)
+    train, test = peers.folds(len(y), 5)[0]
+    seconds, scores = 0, []
+    for left_out in range(0, 160, 20):
+        kept = np.delete(np.arange(164), left_out)
+        a, b, c = x[np.ix_(train, kept)], y[train], x[np.ix_(test, kept)]
+        model = RandomForestRegressor(n_estimators=20, max_features=1 / 3, min_samples_leaf=5, n_jobs=peers.CORES, random_state=1)
+        with peers.Clock() as clock:
+            guess = model.fit(a, b).predict(c)
+        seconds += clock.seconds
+        scores.append(r2_score(y[test], guess))
+    peers.result(seconds / 8 * 165, [np.mean(scores)])
+
+
+def grid():
+    x, y = peers.wide(1500, 20, dtype=np.float32)
+    train, test = peers.folds(len(y), 5)[0]
+    seconds, scores = 0, []
+    for trees, split, leaf, features, depth in itertools.product((60, 100), (2, 5), (1, 2), ("sqrt", 0.5), (40, 60, None)):
+        model = RandomForestRegressor(n_estimators=trees, min_samples_split=split, min_samples_leaf=leaf, max_features=features, max_depth=depth,
+                                      n_jobs=peers.CORES, random_state=1)
+        with peers.Clock() as clock:
+            guess = model.fit(x[train], y[train]).predict(x[test])
+        seconds += clock.seconds
+        scores.append(r2_score(y[test], guess))
+    peers.result(seconds * 5, [np.mean(scores)])
+
+
+peers.main({**{name: training(*what) for name, what in TRAININGS.items()}, "forest_lofo": lofo, "forest_grid": grid})
