@@ -14,6 +14,7 @@
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/process.h"
+#include "storage/dataset.h"
 #include "storage/provenance.h"
 #include "storage/round_dir.h"
 
@@ -44,10 +45,10 @@ char *campaign_round_path(const struct campaign *campaign, unsigned round)
 	return campaign_dir_path(campaign->dir, name);
 }
 
-int campaign_count_stage(struct campaign *campaign, unsigned round, unsigned stage, struct orch_err *err)
+int campaign_count_stage(struct campaign *campaign, const char *round_folder, unsigned round, unsigned stage, struct orch_err *err)
 {
 	int64_t done = 0, failed = 0;
-	int code = ledger_counts(campaign->ledger, round, stage_table[stage].name, &done, &failed, err);
+	int code = stage_counts(round_folder, campaign->ledger, round, (enum stage_id)stage, &done, &failed, err);
 
 	if (code)
 		return code;
@@ -85,6 +86,34 @@ static int open_scheduler(struct campaign *campaign, struct orch_err *err)
 	if (campaign->plan.memory_limit > spare)
 		options.memory_each = (campaign->plan.memory_limit - spare) / campaign->plan.workers;
 	return scheduler_open(&options, &campaign->scheduler, err);
+}
+
+/* Paths travel as JSON and stand in reports. */
+static int check_path(const char *path, const char *what, const char *remedy, struct orch_err *err)
+{
+	char *shown;
+	int code;
+
+	if (text_is_utf8(path, strlen(path)))
+		return 0;
+	shown = text_printable(path);
+	code = orch_fail(err, ORCH_EINPUT, "the path of %s is not UTF-8: %s\n%s", what, shown, remedy);
+	free(shown);
+	return code;
+}
+
+static int check_paths(const struct spec *spec, const char *folder, struct orch_err *err)
+{
+	char *base = file_absolute(spec->base), *cache = dataset_cache_folder();
+	int code = check_path(folder, "the campaign folder", "rename what is above it, or choose another place: orch start --dir OTHER", err);
+
+	if (!code)
+		code = check_path(base, "the campaign file", "rename the folder that it lies in", err);
+	if (!code)
+		code = check_path(cache, "the cache", "choose another place: ORCH_CACHE=DIR", err);
+	free(base);
+	free(cache);
+	return code;
 }
 
 /* ---- creating ---- */
@@ -186,13 +215,15 @@ static void say_plan(struct display *display, const struct plan *plan)
 		display_line(display, "time: %s to %s, by the first fits", text_seconds(plan->seconds_low, low), text_seconds(plan->seconds_high, high));
 }
 
-static int check_not_there(const struct spec *spec, const struct campaign_options *options, struct orch_err *err)
+static int check_place(const struct spec *spec, const struct campaign_options *options, struct orch_err *err)
 {
 	char *folder = folder_for(spec, options);
 	int code = 0;
 
 	if (file_exists(folder))
 		code = orch_fail(err, ORCH_EINPUT, "%s exists already; to go on with it: orch resume %s; to start another: orch start --dir OTHER", folder, folder);
+	if (!code)
+		code = check_paths(spec, folder, err);
 	free(folder);
 	return code;
 }
@@ -201,7 +232,7 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 {
 	struct campaign *campaign = mem_must(1, sizeof *campaign);
 	struct prepared data = {0};
-	int code = check_not_there(spec, options, err);
+	int code = check_place(spec, options, err);
 
 	campaign->spec = spec;
 	campaign->display = display;
@@ -280,6 +311,8 @@ static int open_spec(struct campaign *campaign, const struct campaign_options *o
 	path = spec_file_of(campaign);
 	base = file_folder(path);
 	code = spec_from_resolved(resolved, path, base, &campaign->spec, err);
+	if (!code)
+		code = check_paths(campaign->spec, campaign->dir->path, err);
 	if (!code)
 		code = drift_check_spec(campaign, path, options->allow_drift, err);
 	if (!code)

@@ -68,8 +68,8 @@ int campaign_event(struct campaign *campaign, const char *event, json_t *take_fi
 void campaign_say_kept(struct campaign *campaign); /* shows new lines of kept */
 int campaign_write_summary(struct campaign *campaign, unsigned rounds, bool done, struct orch_err *err);
 char *campaign_round_path(const struct campaign *campaign, unsigned round); /* rounds/round_NNN, malloc'd */
-/* Adds to the totals what the ledger holds of a stage whose fits are not looked at one by one any more. */
-int campaign_count_stage(struct campaign *campaign, unsigned round, unsigned stage, struct orch_err *err);
+/* Adds to the totals the fits of a committed stage, which are not looked at one by one any more. round_folder: where the stage lies. */
+int campaign_count_stage(struct campaign *campaign, const char *round_folder, unsigned round, unsigned stage, struct orch_err *err);
 /* Everything derived from a published round: ledger row, bundle, provenance, summary. Idempotent. */
 int campaign_seal_round(struct campaign *campaign, unsigned round, struct orch_err *err);
 /* Runs one round to its publication (or finds it published). *next: features of the next round, or NULL when this was the last. */

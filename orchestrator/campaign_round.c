@@ -109,14 +109,15 @@ int campaign_round(struct campaign *campaign, unsigned round, const json_t *feat
 	bool published = file_exists(path);
 	int code = 0;
 
-	free(path);
 	if (published) {
 		code = study_select(campaign->study, features, err);
 		for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
 			if (stage_table[s].has_fits)
-				code = campaign_count_stage(campaign, round, s, err);
+				code = campaign_count_stage(campaign, path, round, s, err);
+		free(path);
 		return code ? code : campaign_seal_round(campaign, round, err);
 	}
+	free(path);
 	code = send_setup(campaign, round, features, err);
 	if (!code)
 		code = open_telemetry(campaign, round, err);

@@ -84,6 +84,7 @@ struct totals {
 static int add_totals(const struct campaign *campaign, unsigned round, struct totals *totals, struct orch_err *err)
 {
 	json_t *best = NULL;
+	char *folder = campaign_round_path(campaign, round);
 	int code = read_round(campaign, round, "01_hpo/best.json", &best, err);
 
 	totals->trials += json_get_int(best, "trials", 0);
@@ -93,10 +94,11 @@ static int add_totals(const struct campaign *campaign, unsigned round, struct to
 		int64_t done = 0, failed = 0;
 
 		if (stage_table[s].has_fits)
-			code = ledger_counts(campaign->ledger, round, stage_table[s].name, &done, &failed, err);
+			code = stage_counts(folder, campaign->ledger, round, s, &done, &failed, err);
 		totals->fits += done + failed;
 		totals->fits_failed += failed;
 	}
+	free(folder);
 	return code;
 }
 

@@ -718,7 +718,7 @@ int round_run_open(struct campaign *campaign, unsigned round, struct round_run *
 		code = keep_stages(run, err);
 	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
 		if (stage_table[s].has_fits && committed(run, bit(s)))
-			code = campaign_count_stage(campaign, round, s, err);
+			code = campaign_count_stage(campaign, round_dir_path(run->dir), round, s, err);
 	if (code)
 		round_run_close(run);
 	else

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct scheduler {
 	double last_tick, last_memory;
 	bool source_dry, cancelled;
 	int64_t next_id;
+	char start_text[200]; /* last words of a worker that did not start */
 };
 
 static volatile sig_atomic_t stop_requests;
@@ -135,8 +137,8 @@ static int next_task(struct scheduler *scheduler, const struct scheduler_source 
 static int start_worker(struct scheduler *scheduler, struct worker_process *worker, struct orch_err *err)
 {
 	if (scheduler->start_failures >= START_FAILURES)
-		return orch_fail(err, ORCH_EIO, "workers do not start (%u attempts in a row failed); `orch doctor` may tell why",
-		        scheduler->start_failures);
+		return orch_fail(err, ORCH_EIO, "workers do not start (%u attempts in a row failed: %s); `orch doctor` may tell why",
+		        scheduler->start_failures, scheduler->start_text);
 	return worker_process_spawn(scheduler->options.program, scheduler->options.threads, worker, err);
 }
 
@@ -144,6 +146,7 @@ static void assign(struct scheduler *scheduler, struct worker_process *worker, s
 {
 	bool setup = take_task->needs_setup && worker->setup_generation != scheduler->setup_generation;
 
+	scheduler->start_failures = 0;
 	json_object_set_new(take_task->line, "attempt", json_integer(take_task->attempt));
 	worker_process_assign(worker, take_task, setup ? scheduler->setup : NULL, scheduler->setup_generation);
 }
@@ -236,10 +239,31 @@ static void check_returned(struct worker_process *worker, uint64_t rss)
 		worker_process_stop(worker, TASK_CANCELLED);
 }
 
+/* It ended before it was given anything: not on request, so something is wrong with starting it. */
+static void note_start_failure(struct scheduler *scheduler, const struct worker_process *worker)
+{
+	struct text_buf text = {0};
+	char *printable;
+
+	if (worker->used || worker->kill_reason == TASK_CANCELLED)
+		return;
+	scheduler->start_failures++;
+	text_add(&text, worker->kill_reason == TASK_TIMEOUT ? "it did not say that it is ready" : worker->protocol_error[0] ? worker->protocol_error : "it ended");
+	if (worker->tail.length) {
+		text_add(&text, ": ");
+		text_add_bytes(&text, worker->tail.data, worker->tail.length);
+	}
+	while (text.length && text.data[text.length - 1] == '\n')
+		text.data[--text.length] = '\0';
+	printable = text_printable(text.data);
+	snprintf(scheduler->start_text, sizeof scheduler->start_text, "%s", printable);
+	free(printable);
+	text_buf_release(&text);
+}
+
 static int serve_worker(struct scheduler *scheduler, const struct scheduler_source *source, struct worker_process *worker, bool dead,
         struct orch_err *err)
 {
-	bool starting = worker->state == WORKER_STARTING;
 	int code = 0;
 
 	worker_process_flush(worker);
@@ -250,13 +274,10 @@ static int serve_worker(struct scheduler *scheduler, const struct scheduler_sour
 		code = task_ended(scheduler, source, worker, err);
 		check_returned(worker, rss);
 	}
-	if (starting && worker->state == WORKER_IDLE)
-		scheduler->start_failures = 0;
 	if (!dead || code)
 		return code;
-	if (starting && worker->state == WORKER_STARTING)
-		scheduler->start_failures++;
 	worker_process_reap(worker);
+	note_start_failure(scheduler, worker);
 	if (worker->task.line)
 		code = task_ended(scheduler, source, worker, err);
 	worker_process_release(worker);
@@ -268,7 +289,7 @@ static void watch_worker(struct scheduler *scheduler, struct worker_process *wor
 	const struct scheduler_options *options = &scheduler->options;
 
 	worker_process_tick(worker, now);
-	if (worker->state == WORKER_STARTING && now - worker->started > START_SECONDS)
+	if (worker->state == WORKER_STARTING && now - worker->started > (options->start_seconds > 0 ? options->start_seconds : START_SECONDS))
 		worker_process_kill(worker, TASK_TIMEOUT);
 	if (worker->state != WORKER_BUSY)
 		return;
@@ -379,6 +400,8 @@ int scheduler_run(struct scheduler *scheduler, const struct scheduler_source *so
 	scheduler->last_tick = 0;
 	if (code) {
 		scheduler->cancelled = true;
+		for (unsigned i = 0; i < scheduler->options.workers; i++)
+			worker_process_release(&scheduler->workers[i]);
 		return code;
 	}
 	code = source->tick(source->context, err);

@@ -31,6 +31,7 @@ struct scheduler_options {
 	unsigned workers, threads, retries;
 	uint64_t memory_each;  /* bytes a worker may use; 0: not watched */
 	double timeout_each;   /* seconds for one fit; a task has fit_count times as long; 0: none */
+	double start_seconds;  /* a worker that has not said "ready" by then is given up; 0: a minute */
 };
 struct scheduler_worker_view { /* for status */
 	pid_t pid;
@@ -44,7 +45,8 @@ int scheduler_open(const struct scheduler_options *options, struct scheduler **o
 void scheduler_close(struct scheduler *scheduler); /* kills and reaps every worker */
 /* What workers must have seen before fits and writes; sent to each worker before its next such task. Takes setup. */
 void scheduler_setup(struct scheduler *scheduler, json_t *take_setup);
-/* Until next says 0 while nothing runs. 0 done; ORCH_ESTOPPED; or the source's error (running tasks are cancelled). */
+/* Until next says 0 while nothing runs. 0 done; ORCH_ESTOPPED; or the source's error. After an error no worker is left: what they were
+ * writing can be removed. Workers that end without ever having been given a task, several in a row, are ORCH_EIO with their last words. */
 int scheduler_run(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err);
 size_t scheduler_workers(const struct scheduler *scheduler, struct scheduler_worker_view *out, size_t capacity);
 unsigned scheduler_stop_requests(void); /* 0, 1: draining, 2: now */

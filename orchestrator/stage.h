@@ -44,6 +44,10 @@ int stage_fold_scores(const struct stage_context *context, enum stage_id stage, 
 unsigned stage_mean_sd(const double *scores, unsigned count, double *mean, double *sd);
 /* Mean over folds of (held-out rows) / (training rows). */
 int stage_test_train(const struct study *study, double *out, struct orch_err *err);
+/* fits.json beside what a stage with fits wrote: how many its round took, so that a ledger that was lost takes no count with it. */
+int stage_write_counts(const struct stage_context *context, enum stage_id stage, struct orch_err *err);
+/* The same of a stage in a round's folder, published or under way; where there is no fits.json, of the ledger. */
+int stage_counts(const char *round_folder, struct ledger *ledger, unsigned round, enum stage_id stage, int64_t *done, int64_t *failed, struct orch_err *err);
 /* predictions.parquet and metrics.json of the fits of a stage (baseline, dropped) that leave out what the ledger names so ("": its only set), from
  * the files in scratch named by the ledger. */
 int stage_write_predictions(const struct stage_context *context, enum stage_id stage, const char *left_out, struct orch_err *err);

@@ -48,6 +48,32 @@ int stage_round_read_json(const struct stage_context *context, unsigned round, e
 	return code;
 }
 
+int stage_write_counts(const struct stage_context *context, enum stage_id stage, struct orch_err *err)
+{
+	int64_t done = 0, failed = 0;
+	json_t *object;
+	int code = ledger_counts(context->ledger, context->round, stage_table[stage].name, &done, &failed, err);
+
+	if (code)
+		return code;
+	object = json_pack("{s:I, s:I}", "done", (json_int_t)done, "failed", (json_int_t)failed);
+	code = stage_write_json(context, "fits.json", object, err);
+	json_decref(object);
+	return code;
+}
+
+int stage_counts(const char *round_folder, struct ledger *ledger, unsigned round, enum stage_id stage, int64_t *done, int64_t *failed, struct orch_err *err)
+{
+	json_t *object = NULL;
+
+	if (read_json_at(round_folder, stage, "fits.json", &object, NULL)) /* of a round under way, or of an earlier orch */
+		return ledger_counts(ledger, round, stage_table[stage].name, done, failed, err);
+	*done = json_get_int(object, "done", 0);
+	*failed = json_get_int(object, "failed", 0);
+	json_decref(object);
+	return 0;
+}
+
 unsigned stage_mean_sd(const double *scores, unsigned count, double *mean, double *sd)
 {
 	double sum = 0, squares = 0;
@@ -207,31 +233,22 @@ static int write_metrics(const struct gathered *gathered, struct orch_err *err)
 	return code;
 }
 
-static size_t make_columns(const struct study *study, struct table_column *columns, char (*names)[300])
+static void set_columns(const struct study *study, struct table_column *columns, char **names, size_t count)
 {
-	size_t count = 0;
+	enum table_type outcome = study->task == ENGINE_CLASSIFICATION ? TABLE_TEXT : TABLE_DOUBLE;
+	size_t at = 0, outcomes;
 
-	columns[count++] = (struct table_column){"row", TABLE_INT64};
+	columns[at++].type = TABLE_INT64;
 	if (study->id)
-		columns[count++] = (struct table_column){study->id->name, study->id->kind == COLUMN_CATEGORY ? TABLE_TEXT : TABLE_DOUBLE};
-	columns[count++] = (struct table_column){"repeat", TABLE_INT32};
-	columns[count++] = (struct table_column){"fold", TABLE_INT32};
-	for (unsigned t = 0; t < study->target_count; t++) {
-		enum table_type type = study->task == ENGINE_CLASSIFICATION ? TABLE_TEXT : TABLE_DOUBLE;
-
-		snprintf(names[count], sizeof *names, study->target_count > 1 ? "truth_%.250s" : "truth", study->target_names[t]);
-		columns[count] = (struct table_column){names[count], type};
-		count++;
-		snprintf(names[count], sizeof *names, study->target_count > 1 ? "prediction_%.250s" : "prediction", study->target_names[t]);
-		columns[count] = (struct table_column){names[count], type};
-		count++;
-	}
-	for (unsigned c = 0; c < study->classes; c++) {
-		snprintf(names[count], sizeof *names, "prob_%.250s", study->class_names[c]);
-		columns[count] = (struct table_column){names[count], TABLE_DOUBLE};
-		count++;
-	}
-	return count;
+		columns[at++].type = study->id->kind == COLUMN_CATEGORY ? TABLE_TEXT : TABLE_DOUBLE;
+	columns[at++].type = TABLE_INT32;
+	columns[at++].type = TABLE_INT32;
+	for (outcomes = at + 2 * study->target_count; at < outcomes; at++)
+		columns[at].type = outcome;
+	for (; at < count; at++)
+		columns[at].type = TABLE_DOUBLE;
+	for (size_t i = 0; i < count; i++)
+		columns[i].name = names[i];
 }
 
 static void put_row(struct table_file *table, const struct study *study, const struct metric_input *in, size_t i, uint32_t row, int repeat, int fold)
@@ -328,14 +345,14 @@ static int put_fold(const struct gathered *gathered, struct table_file *table, u
 static int write_table(const struct gathered *gathered, struct orch_err *err)
 {
 	const struct study *study = gathered->context->study;
-	size_t most = 4 + 2 * (size_t)study->target_count + study->classes, count;
-	struct table_column *columns = mem_must(most, sizeof *columns);
-	char (*names)[300] = mem_must(most, sizeof *names);
+	char **names;
+	size_t count = study_prediction_names(study, &names);
+	struct table_column *columns = mem_must(count, sizeof *columns);
 	char *path = file_join(gathered->context->folder, "predictions.parquet");
 	struct table_file *table = NULL;
 	int code;
 
-	count = make_columns(study, columns, names);
+	set_columns(study, columns, names, count);
 	code = table_file_begin(path, NULL, columns, count, &table, err);
 	for (unsigned slot = 0; slot < gathered->slots && !code; slot++)
 		if (gathered->predictions[slot])
@@ -344,6 +361,8 @@ static int write_table(const struct gathered *gathered, struct orch_err *err)
 		table_file_abort(&table);
 	else
 		code = table_file_commit(&table, err);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
 	free(columns);
 	free(names);
 	free(path);

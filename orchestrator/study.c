@@ -374,6 +374,7 @@ int study_open(const struct spec *spec, const char *frame_path, const char *fold
 			goto out;
 		choose_metric(study, &problems);
 		check_groups(study, &problems);
+		study_check_names(study, &problems);
 		for (size_t m = 0; m < spec->model_count; m++)
 			check_engine(study, &spec->models[m], &problems);
 	}

@@ -88,6 +88,12 @@ int study_metric_input(const struct study *study, const uint32_t *rows, size_t c
                        struct metric_input *out, struct orch_err *err);
 /* All metrics that fit the task, as an object in table order; undefined ones are null. New reference. */
 json_t *study_metrics(const struct study *study, const struct metric_input *in);
+/* Columns of predictions.parquet in order: row, the id if there is one, repeat, fold, truth and prediction of each target, the probability of each
+ * class. *out: malloc'd list of malloc'd names. */
+size_t study_prediction_names(const struct study *study, char ***out);
+/* Names that would be one column of a table that a round writes; called by study_open. */
+struct text_buf;
+void study_check_names(const struct study *study, struct text_buf *problems);
 bool study_metric_fits(const struct study *study, const struct metric *metric);
 
 #endif

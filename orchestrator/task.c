@@ -27,7 +27,8 @@ void task_outcome_release(struct task_outcome *outcome)
 	*outcome = (struct task_outcome){0};
 }
 
-static bool fold_was_asked(const struct task *task, json_int_t fold)
+/* Position of a fold in the task's list; its length when it was not asked for. */
+static size_t fold_position(const struct task *task, json_int_t fold)
 {
 	json_t *folds = json_object_get(task->line, "folds");
 	size_t i;
@@ -35,8 +36,15 @@ static bool fold_was_asked(const struct task *task, json_int_t fold)
 
 	json_array_foreach(folds, i, value)
 		if (json_integer_value(value) == fold)
-			return true;
-	return false;
+			return i;
+	return json_array_size(folds);
+}
+
+size_t task_fit_number(const struct task *task, const json_t *result)
+{
+	size_t folds = json_array_size(json_object_get(task->line, "folds"));
+
+	return (size_t)json_get_int(result, "variant", 0) * folds + fold_position(task, json_get_int(result, "fold", 0));
 }
 
 /* Jansson refuses NaN and Infinity, so a number that parsed is finite; what is left to check is presence and kind. */
@@ -49,7 +57,7 @@ static int check_result(const json_t *object, const struct task *task, struct or
 	if (!json_is_integer(variant) || json_integer_value(variant) < 0 ||
 	        (size_t)json_integer_value(variant) >= json_array_size(json_object_get(task->line, "variants")))
 		return orch_fail(err, ORCH_EFIT, "a result for a variant that was not asked for");
-	if (!json_is_integer(fold) || !fold_was_asked(task, json_integer_value(fold)))
+	if (!json_is_integer(fold) || fold_position(task, json_integer_value(fold)) == json_array_size(json_object_get(task->line, "folds")))
 		return orch_fail(err, ORCH_EFIT, "a result for a fold that was not asked for");
 	if (json_is_string(json_object_get(object, "failed")))
 		return 0;

@@ -58,6 +58,8 @@ struct task_outcome {
 };
 void task_outcome_release(struct task_outcome *outcome);
 
+/* Which of its task's fits a checked result answers: variant x folds, 0 .. fit_count - 1. */
+size_t task_fit_number(const struct task *task, const json_t *result);
 /* Checks one line of a worker against the task it works on; *out new reference. ORCH_EFIT with what is wrong. */
 int task_parse_line(const char *line, size_t length, const struct task *task, json_t **out, struct orch_err *err);
 

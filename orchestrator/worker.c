@@ -112,8 +112,11 @@ static int do_write(struct worker *worker, const json_t *task, struct orch_err *
 		code = ledger_open(path, LEDGER_READ, false, &context.ledger, err);
 	free(path);
 	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
-		if (!strcmp(stage_table[s].name, name))
+		if (!strcmp(stage_table[s].name, name)) {
 			code = stage_table[s].write(&context, err);
+			if (!code && stage_table[s].has_fits)
+				code = stage_write_counts(&context, s, err);
+		}
 	if (context.ledger && ledger_close(&context.ledger, code ? NULL : err) && !code)
 		code = ORCH_EIO;
 	return code;

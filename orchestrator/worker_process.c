@@ -88,12 +88,19 @@ static char **worker_environment(unsigned threads)
 	return out;
 }
 
+static void end_unwatched(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 int worker_process_spawn(const char *program, unsigned threads, struct worker_process *out, struct orch_err *err)
 {
 	struct pipes pipes;
 	char **environment;
 	pid_t parent = getpid(), pid;
-	int sys;
+	int sys, pid_fd;
 
 	if (open_pipes(&pipes, err))
 		return ORCH_EIO;
@@ -101,20 +108,23 @@ int worker_process_spawn(const char *program, unsigned threads, struct worker_pr
 	pid = fork();
 	if (pid == 0)
 		run_worker(program, environment, &pipes, parent);
+	pid_fd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 	sys = errno;
 	free(environment);
+	if (pid_fd < 0) { /* without it nobody would hear of its end */
+		if (pid > 0)
+			end_unwatched(pid);
+		close_pair(pipes.in);
+		close_pair(pipes.out);
+		close_pair(pipes.err);
+		return orch_fail_sys(err, ORCH_EIO, sys, pid < 0 ? "cannot start a worker process" : "cannot watch a worker process");
+	}
 	close(pipes.in[0]);
 	close(pipes.out[1]);
 	close(pipes.err[1]);
-	if (pid < 0) {
-		close(pipes.in[1]);
-		close(pipes.out[0]);
-		close(pipes.err[0]);
-		return orch_fail_sys(err, ORCH_EIO, sys, "cannot start a worker process");
-	}
 	setpgid(pid, pid); /* both sides do it: whichever comes first */
 	*out = (struct worker_process){.state = WORKER_STARTING, .pid = pid, .in_fd = pipes.in[1], .out_fd = pipes.out[0],
-	        .err_fd = pipes.err[0], .pid_fd = (int)syscall(SYS_pidfd_open, pid, 0), .start_ticks = process_start_ticks(pid),
+	        .err_fd = pipes.err[0], .pid_fd = pid_fd, .start_ticks = process_start_ticks(pid),
 	        .started = process_clock()};
 	fcntl(out->in_fd, F_SETFL, O_NONBLOCK);
 	fcntl(out->out_fd, F_SETFL, O_NONBLOCK);
@@ -141,6 +151,9 @@ void worker_process_assign(struct worker_process *worker, struct task *take_task
 	        .results = json_array(), .wall_start = process_wall(), .pid = worker->pid};
 	worker->task_started = process_clock();
 	worker->state = WORKER_BUSY;
+	worker->used = true;
+	free(worker->answered);
+	worker->answered = mem_must(worker->task.fit_count + 1, 1);
 	worker->tail.length = 0;
 	queue_line(worker, worker->task.line);
 	worker_process_flush(worker);
@@ -185,6 +198,19 @@ static void end_task(struct worker_process *worker, const json_t *object, enum t
 	worker->state = WORKER_IDLE;
 }
 
+/* A checked result; a fit that is answered twice would be counted twice. */
+static void take_result(struct worker_process *worker, json_t *object)
+{
+	size_t number = task_fit_number(&worker->task, object);
+
+	if (number >= worker->task.fit_count || worker->answered[number]) {
+		broke_protocol(worker, "the worker gave two results for one fit");
+		return;
+	}
+	worker->answered[number] = 1;
+	json_array_append(worker->outcome.results, object);
+}
+
 /* True when the line ended the task. */
 static bool take_line(struct worker_process *worker, const char *line, size_t length)
 {
@@ -202,9 +228,7 @@ static bool take_line(struct worker_process *worker, const char *line, size_t le
 		if (worker->state == WORKER_STARTING)
 			worker->state = WORKER_IDLE;
 	} else if (!strcmp(type, "result")) {
-		json_array_append(worker->outcome.results, object);
-		if (json_array_size(worker->outcome.results) > worker->task.fit_count)
-			broke_protocol(worker, "the worker gave more results than fits");
+		take_result(worker, object);
 	} else if (!strcmp(type, "output")) {
 		json_decref(worker->outcome.output);
 		worker->outcome.output = json_incref(json_object_get(object, "value"));
@@ -394,5 +418,6 @@ void worker_process_release(struct worker_process *worker)
 	text_buf_release(&worker->input);
 	text_buf_release(&worker->output);
 	text_buf_release(&worker->tail);
+	free(worker->answered);
 	*worker = (struct worker_process){.in_fd = -1, .out_fd = -1, .err_fd = -1, .pid_fd = -1, .state = WORKER_DEAD};
 }

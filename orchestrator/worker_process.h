@@ -31,10 +31,12 @@ struct worker_process {
 	double task_started, term_sent, started;
 	uint64_t rss_first;           /* anonymous memory after its first task */
 	uint64_t tasks_done;
+	bool used;                    /* it was given a task: it starts well */
+	uint8_t *answered;            /* fits of the task that have a result: variant x folds, a byte each */
 	enum task_end kill_reason;    /* why we killed it: TASK_TIMEOUT, TASK_MEMORY, TASK_CANCELLED, TASK_PROTOCOL_ERROR; TASK_OK: we did not */
 	char protocol_error[512];
 };
-/* program: path of this executable; threads: BLAS and OpenMP threads set in the environment. */
+/* program: path of this executable; threads: BLAS and OpenMP threads set in the environment. ORCH_EIO: nothing was started, nothing is left. */
 int worker_process_spawn(const char *program, unsigned threads, struct worker_process *out, struct orch_err *err);
 /* Takes *task (zeroed) and sends setup first when it is not NULL. */
 void worker_process_assign(struct worker_process *worker, struct task *take_task, const json_t *setup, unsigned generation);

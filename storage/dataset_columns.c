@@ -49,7 +49,7 @@ static enum sql_type type_of(const char *name)
 	        {"TIME", TYPE_TIME, true},
 	};
 
-	if (strchr(name, '[')) /* a list of anything */
+	if (name[0] && name[strlen(name) - 1] == ']') /* a list of anything; the levels of an ENUM may have brackets too */
 		return TYPE_OTHER;
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		if (types[i].prefix ? !strncmp(name, types[i].name, strlen(types[i].name))

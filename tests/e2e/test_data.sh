@@ -20,6 +20,9 @@ awk 'NR == 1 {print $0 ",id"} NR > 1 {print $0 "," NR}' a.csv >b.csv
 campaign sql "{sql: \"SELECT * FROM 'b.csv'\", id: id, target: y}" ''
 check data__sql_resumes "$ORCH" resume sql
 for kind in gz zst tsv jsonl glob sql; do same "data__${kind}_gives_the_same_numbers" "$(scores $kind)" "$(scores csv)"; done
+# what DuckDB calls ENUM('[low]', 'high') is text, not a list
+campaign levels "{sql: \"SELECT *, CAST(CASE WHEN bmi < 26 THEN '[low]' ELSE 'high' END AS ENUM('[low]', 'high')) AS build FROM 'b.csv'\", id: id, target: y}" ''
+check data__an_enum_with_brackets_is_a_feature grep -q '"build"' levels/rounds/round_000/00_dataset/features.json
 # Parquet: a table that a campaign left is a source of the next
 cat >p.yaml <<YAML
 name: parquet

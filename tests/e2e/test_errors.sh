@@ -101,6 +101,15 @@ if [ "$(id -u)" = 0 ]; then
 	}
 fi
 
+# places that are no text
+odd=$'caf\xe9'
+mkdir "$odd" && cp good.csv "$odd/" && printf '%b' "$base" >"$odd/c.yaml" && printf '%b' "$base" >plain.yaml
+expect error__campaign_folder_not_utf8 2 'campaign folder is not UTF-8' "$ORCH" start -q plain.yaml --dir "$odd/c"
+expect error__campaign_file_not_utf8 2 'campaign file is not UTF-8' "$ORCH" start -q "$odd/c.yaml" --dir "$WORK/elsewhere"
+expect error__cache_not_utf8 2 'path of the cache is not UTF-8' env ORCH_CACHE="$odd" "$ORCH" start -q plain.yaml --dir "$WORK/elsewhere"
+printf '%b' "$base" >moved.yaml && "$ORCH" start -q moved.yaml --dir moved && mv moved "$odd/moved"
+expect error__moved_where_it_is_not_utf8 2 'campaign folder is not UTF-8' "$ORCH" resume "$odd/moved"
+
 # damage
 printf '%b' "${base}hpo: {sampler: grid, space: {alpha: [1, 2]}}\nrfe: {max_rounds: 2}\n" >fine.yaml
 check damage__campaign "$ORCH" start -q fine.yaml --dir whole
@@ -120,6 +129,7 @@ cp -a whole ledger && printf 'garbage in the middle' | dd of=ledger/ledger.db bs
 expect damage__ledger 5 'ledger' "$ORCH" verify ledger
 cp -a whole noledger && rm noledger/ledger.db*
 expect damage__no_ledger 0 'ledger' "$ORCH" resume noledger
+same damage__no_ledger_counts_the_fits "$(cat noledger/summary.json)" "$(cat whole/summary.json)"
 cp -a whole gone && rm -r gone/rounds/round_001
 expect damage__round_gone 5 'round 1' "$ORCH" resume gone
 expect error__no_campaign 2 'no campaign' "$ORCH" status "$WORK/folder.csv"

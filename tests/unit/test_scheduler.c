@@ -6,14 +6,19 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "orchestrator/scheduler.h"
+#include "orchestrator/worker_process.h"
 #include "storage/base/json.h"
 
 /* Each task names a behaviour in "stage"; everything else is answered well. */
@@ -36,6 +41,7 @@ static const char script[] =
 	"  *do_wrong_fold*) echo \"${good/\\\"fold\\\":0/\\\"fold\\\":5}\" ;;\n"
 	"  *do_no_result*) echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
 	"  *do_twice*) echo \"$good\"; echo \"$good\" ;;\n"
+	"  *do_again*) echo \"$good\"; echo \"${good/1.5/2.5}\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
 	"  *do_long*) head -c 20000000 /dev/zero | tr '\\0' x; echo ;;\n"
 	"  *do_close*) exec 1>&-; sleep 30 ;;\n"
 	"  *do_hang*) sleep 30 & wait ;;\n"
@@ -55,6 +61,15 @@ struct fixture {
 	char last_text[4096];
 };
 
+static void write_program(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
 static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof *fixture);
@@ -63,8 +78,8 @@ static int setup(void **state)
 	strcpy(fixture->program, "/tmp/orch-worker-XXXXXX");
 	fd = mkstemp(fixture->program);
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, script, sizeof script - 1), (ssize_t)sizeof script - 1);
 	close(fd);
+	write_program(fixture->program, script);
 	assert_int_equal(chmod(fixture->program, 0700), 0);
 	*state = fixture;
 	return 0;
@@ -88,8 +103,10 @@ static int next(void *context, struct task *task, struct orch_err *err)
 	if (!name)
 		return 0;
 	fixture->given++;
-	*task = (struct task){.kind = TASK_FIT, .fit_count = 1, .line = json_pack("{s:s, s:I, s:s, s:[i], s:[{s:i}]}", "type", "fit", "id", (json_int_t)0, "stage", name,
+	*task = (struct task){.kind = TASK_FIT, .fit_count = strcmp(name, "do_again") ? 1 : 2, .line = json_pack("{s:s, s:I, s:s, s:[i], s:[{s:i}]}", "type", "fit", "id", (json_int_t)0, "stage", name,
 	        "folds", 0, "variants", "trial", 0)};
+	if (task->fit_count == 2)
+		json_array_append_new(json_object_get(task->line, "folds"), json_integer(1));
 	return 1;
 }
 
@@ -177,7 +194,8 @@ BAD(infinity, "do_infinite", TASK_PROTOCOL_ERROR, "no JSON")
 BAD(wrong_id, "do_wrong_id", TASK_PROTOCOL_ERROR, "does not have")
 BAD(wrong_fold, "do_wrong_fold", TASK_PROTOCOL_ERROR, "fold that was not asked for")
 BAD(missing_result, "do_no_result", TASK_PROTOCOL_ERROR, "before every fit")
-BAD(too_many_results, "do_twice", TASK_PROTOCOL_ERROR, "more results than fits")
+BAD(too_many_results, "do_twice", TASK_PROTOCOL_ERROR, "two results for one fit")
+BAD(repeated_fold, "do_again", TASK_PROTOCOL_ERROR, "two results for one fit")
 BAD(endless_line, "do_long", TASK_PROTOCOL_ERROR, "longer than 16 MiB")
 BAD(closed_pipe, "do_close", TASK_TIMEOUT, "time limit")
 BAD(hang, "do_hang", TASK_TIMEOUT, "time limit")
@@ -222,6 +240,106 @@ static void scheduler__gives_up_when_no_worker_starts(void **state)
 	scheduler_close(scheduler);
 }
 
+/* A program that is started again and again without ever being ready for a task ends the run; its last words are told. */
+static void never_starts(void **state, const char *body, double start_seconds, const char *text)
+{
+	struct fixture *fixture = *state;
+	struct scheduler_options options = {.program = fixture->program, .workers = 2, .threads = 1, .start_seconds = start_seconds};
+	struct scheduler_source source = {.context = fixture, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	const char *names[] = {"a", NULL};
+	struct scheduler *scheduler = NULL;
+	struct orch_err err = {0};
+
+	write_program(fixture->program, body);
+	fixture->names = names;
+	assert_int_equal(scheduler_open(&options, &scheduler, NULL), 0);
+	assert_int_equal(scheduler_run(scheduler, &source, &err), ORCH_EIO);
+	if (!strstr(err.text, "workers do not start") || !strstr(err.text, text))
+		fail_msg("\"%s\" does not say \"%s\"", err.text, text);
+	assert_int_equal(fixture->given, 0);
+	scheduler_close(scheduler);
+}
+
+static void scheduler__gives_up_when_no_worker_gets_ready(void **state)
+{
+	never_starts(state, "#!/bin/sh\nsleep 30\n", 0.1, "did not say that it is ready");
+}
+
+static void scheduler__gives_up_when_workers_greet_wrongly(void **state)
+{
+	never_starts(state, "#!/bin/sh\necho good morning\nsleep 30\n", 0, "good morning");
+}
+
+static void scheduler__tells_the_last_words_of_a_start(void **state)
+{
+	never_starts(state, "#!/bin/sh\necho library is missing >&2\nexit 127\n", 0, "library is missing");
+}
+
+static size_t open_descriptors(void)
+{
+	size_t count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* With each number of free descriptors from none on a start either succeeds or says why, and leaves nothing open. */
+static void scheduler__a_worker_without_descriptors_is_no_worker(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rlimit before, small;
+	struct worker_process worker;
+	size_t open_before = open_descriptors(), refused = 0;
+	int code = ORCH_EIO;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	small = before;
+	for (rlim_t limit = 3; code && limit < open_before + 64; limit++) {
+		struct orch_err err = {0};
+
+		small.rlim_cur = limit;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+		code = worker_process_spawn(fixture->program, 1, &worker, &err);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		refused += code == ORCH_EIO;
+		assert_true(!code || strstr(err.text, "worker"));
+		assert_true(!code || open_descriptors() == open_before);
+	}
+	assert_int_equal(code, 0);
+	assert_in_range(refused, 7, 128); /* six ends of pipes and the pidfd */
+	assert_true(worker.pid_fd >= 0);
+	worker_process_release(&worker);
+	assert_int_equal(open_descriptors(), open_before);
+}
+
+static int refuse_result(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err)
+{
+	(void)context;
+	(void)task;
+	(void)outcome;
+	return orch_fail(err, ORCH_EIO, "no room");
+}
+
+/* After a fatal error no worker is left that might still write: what it was writing into is about to be removed. */
+static void scheduler__no_worker_outlives_an_error(void **state)
+{
+	struct fixture *fixture = *state;
+	struct scheduler_options options = {.program = fixture->program, .workers = 2, .threads = 1};
+	struct scheduler_source source = {.context = fixture, .next = next, .finished = refuse_result, .attempt_failed = attempt_failed, .tick = tick};
+	const char *names[] = {"do_hang", "a", NULL};
+	struct scheduler *scheduler = NULL;
+	struct orch_err err = {0};
+
+	fixture->names = names;
+	assert_int_equal(scheduler_open(&options, &scheduler, NULL), 0);
+	assert_int_equal(scheduler_run(scheduler, &source, &err), ORCH_EIO);
+	assert_string_equal(err.text, "no room");
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	scheduler_close(scheduler);
+}
+
 /* Drains on the first request: the running task ends, the next is not begun. Last, because requests stay. */
 static void scheduler__drains_on_request(void **state)
 {
@@ -256,6 +374,7 @@ int main(void)
 		CASE(scheduler__survives_wrong_fold),
 		CASE(scheduler__survives_missing_result),
 		CASE(scheduler__survives_too_many_results),
+		CASE(scheduler__survives_repeated_fold),
 		CASE(scheduler__survives_endless_line),
 		CASE(scheduler__survives_closed_pipe),
 		CASE(scheduler__survives_hang),
@@ -265,6 +384,11 @@ int main(void)
 		CASE(scheduler__retries_as_told),
 		CASE(scheduler__second_attempt_counts),
 		CASE(scheduler__gives_up_when_no_worker_starts),
+		CASE(scheduler__gives_up_when_no_worker_gets_ready),
+		CASE(scheduler__gives_up_when_workers_greet_wrongly),
+		CASE(scheduler__tells_the_last_words_of_a_start),
+		CASE(scheduler__a_worker_without_descriptors_is_no_worker),
+		CASE(scheduler__no_worker_outlives_an_error),
 		CASE(scheduler__drains_on_request),
 	};
 

@@ -14,6 +14,7 @@
 #include "orchestrator/study.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
+#include "storage/base/text.h"
 
 #define ROWS 40
 
@@ -49,6 +50,30 @@ static void write_frame(const char *path, bool missing)
 	assert_int_equal(frame_writer_commit(&writer, NULL), 0);
 }
 
+/* Columns whose names are one in a Parquet table. */
+static void write_colliding_frame(const char *path, const char *id, bool classes, const char *feature)
+{
+	static const char *const levels[] = {"Yes", "maybe", "yes"};
+	struct frame_writer *writer = NULL;
+	double rows[ROWS], y[ROWS];
+	int32_t class[ROWS];
+
+	for (int i = 0; i < ROWS; i++) {
+		rows[i] = i;
+		y[i] = i % 5;
+		class[i] = i % 3;
+	}
+	assert_int_equal(frame_writer_begin(path, ROWS, &writer, NULL), 0);
+	frame_writer_number(writer, "__row", COLUMN_ROW, rows);
+	frame_writer_number(writer, feature, COLUMN_FEATURE, y);
+	frame_writer_number(writer, id, COLUMN_ID, rows);
+	if (classes)
+		frame_writer_category(writer, "y", COLUMN_TARGET, false, class, levels, 3);
+	else
+		frame_writer_number(writer, "y", COLUMN_TARGET, y);
+	assert_int_equal(frame_writer_commit(&writer, NULL), 0);
+}
+
 static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof *fixture);
@@ -76,7 +101,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int open_study(struct fixture *fixture, const char *text, bool missing, struct orch_err *err)
+static int open_written(struct fixture *fixture, const char *text, struct orch_err *err)
 {
 	char *report = NULL;
 	struct frame *frame = NULL;
@@ -87,7 +112,6 @@ static int open_study(struct fixture *fixture, const char *text, bool missing, s
 	assert_int_equal(file_write_new(fixture->yaml, text, strlen(text), NULL), 0);
 	if (spec_load(fixture->yaml, false, &fixture->spec, &report, NULL))
 		fail_msg("%s", report);
-	write_frame(fixture->frame, missing);
 	assert_int_equal(frame_open(fixture->frame, true, &frame, NULL), 0);
 	assert_int_equal(study_split(fixture->spec, frame, &split, err), 0);
 	assert_int_equal(split_encode(split, &bytes, &length), 0);
@@ -96,6 +120,12 @@ static int open_study(struct fixture *fixture, const char *text, bool missing, s
 	split_release(split);
 	frame_close(frame);
 	return study_open(fixture->spec, fixture->frame, fixture->folds, &fixture->study, err);
+}
+
+static int open_study(struct fixture *fixture, const char *text, bool missing, struct orch_err *err)
+{
+	write_frame(fixture->frame, missing);
+	return open_written(fixture, text, err);
 }
 
 static void study__regression(void **state)
@@ -310,6 +340,83 @@ static void study__tells_all_at_once(void **state)
 	assert_null(((struct fixture *)*state)->study);
 }
 
+static void collides(void **state, const char *id, bool classes, const char *feature, const char *text, const char *expected)
+{
+	struct fixture *fixture = *state;
+	struct orch_err err = {0};
+
+	write_colliding_frame(fixture->frame, id, classes, feature);
+	assert_int_equal(open_written(fixture, text, &err), ORCH_EINPUT);
+	if (!strstr(err.text, expected))
+		fail_msg("\"%s\" does not say \"%s\"", err.text, expected);
+}
+
+static void study__refuses_an_id_with_the_name_of_a_column_of_predictions(void **state)
+{
+	static const char *const ids[] = {"row", "Fold", "repeat", "TRUTH", "prediction"};
+
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+		struct fixture *fixture = *state;
+		char *text = text_format("data: {source: a.csv, target: y, id: %s}\nmodel: {engine: ridge}\n", ids[i]), *expected = text_format("data.id: a column \"%s\" cannot be carried", ids[i]);
+
+		collides(state, ids[i], false, "a", text, expected);
+		spec_release(fixture->spec);
+		fixture->spec = NULL;
+		file_remove_tree(fixture->yaml, NULL);
+		file_remove_tree(fixture->frame, NULL);
+		file_remove_tree(fixture->folds, NULL);
+		free(text);
+		free(expected);
+	}
+}
+
+static void study__refuses_classes_that_differ_in_case_only(void **state)
+{
+	collides(state, "id", true, "a", "data: {source: a.csv, target: y, id: id}\nmodel: {engine: xgboost}\n",
+	        "two classes of the target would be one column of predictions.parquet (\"prob_Yes\" and \"prob_yes\" differ in case only)");
+}
+
+static void study__refuses_an_id_with_the_name_of_a_class(void **state)
+{
+	collides(state, "Prob_maybe", true, "a", "data: {source: a.csv, target: y, id: Prob_maybe}\nmodel: {engine: xgboost}\n", "data.id: a column \"Prob_maybe\" cannot be carried");
+}
+
+static void study__refuses_parameters_that_differ_in_case_only(void **state)
+{
+	collides(state, "id", false, "a", "data: {source: a.csv, target: y}\nmodel: {engine: command, run: 'prog {lr} {LR}'}\nhpo: {sampler: grid, space: {lr: [1], LR: [2]}}\n",
+	        "hpo.space: \"param_lr\" and \"param_LR\" would be one column of trials.parquet");
+}
+
+static void study__refuses_a_column_fold_for_programs_only(void **state)
+{
+	struct fixture *fixture = *state;
+
+	collides(state, "id", false, "__Fold", "data: {source: a.csv, target: y}\nmodel: {engine: command, run: 'prog {data}'}\n", "the data has a column \"__Fold\"");
+	spec_release(fixture->spec);
+	fixture->spec = NULL;
+	file_remove_tree(fixture->yaml, NULL);
+	file_remove_tree(fixture->folds, NULL);
+	assert_int_equal(open_written(fixture, "data: {source: a.csv, target: y}\nmodel: {engine: ridge}\n", NULL), 0);
+}
+
+static void study__names_the_columns_of_predictions(void **state)
+{
+	static const char *const expected[] = {"row", "id", "repeat", "fold", "truth", "prediction"};
+	struct fixture *fixture = *state;
+	char **names;
+	size_t count;
+
+	write_colliding_frame(fixture->frame, "id", false, "a");
+	assert_int_equal(open_written(fixture, "data: {source: a.csv, target: y, id: id}\nmodel: {engine: ridge}\n", NULL), 0);
+	count = study_prediction_names(fixture->study, &names);
+	assert_int_equal(count, 6);
+	for (size_t i = 0; i < count; i++) {
+		assert_string_equal(names[i], expected[i]);
+		free(names[i]);
+	}
+	free(names);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -329,6 +436,12 @@ int main(void)
 		CASE(study__prunes_before_round_0),
 		CASE(study__prunes_what_is_correlated),
 		CASE(study__tells_all_at_once),
+		CASE(study__refuses_an_id_with_the_name_of_a_column_of_predictions),
+		CASE(study__refuses_classes_that_differ_in_case_only),
+		CASE(study__refuses_an_id_with_the_name_of_a_class),
+		CASE(study__refuses_parameters_that_differ_in_case_only),
+		CASE(study__refuses_a_column_fold_for_programs_only),
+		CASE(study__names_the_columns_of_predictions),
 	};
 
 	setenv("ORCH_FAKE_ENGINE", "1", 1);
