@@ -31,6 +31,10 @@ static const struct command_option fit_options[] = {
 	{"--fold", "N", "one fold, or -1 for the holdout (default: all folds)"},
 	{"--without", "NAME", "leave a feature or group out"},
 	JSON, END};
+static const struct command_option predict_options[] = {
+	{"--round", "N", "the round whose model is used (default: the chosen one)"},
+	{"--output", "FILE", "a new .csv or .parquet (default: CSV on stdout)"},
+	QUIET, END};
 static const struct command_option init_options[] = {
 	{"--demo", NULL, "with data: 600 flats and their rents, made up but always the same"},
 	{"--source", "FILE", "the data the campaign is about"},
@@ -64,6 +68,11 @@ const struct command command_table[] = {
 	{"show", "[DIR]", "what came out: rounds, chosen round, configuration, failures, slowest tasks", ONLY_CAMPAIGN, show_options, cmd_show, false},
 	{"fit", "[DIR]", "fit one trial again, by itself, and show all it says; nothing is kept",
 	        ONLY_CAMPAIGN "\nFor a fit that failed: the same data, features, parameters and limits. May run beside the campaign.", fit_options, cmd_fit, false},
+	{"predict", "[DIR] INPUT", "predict the rows of a file with a round's model",
+	        "INPUT is csv, tsv, parquet, json or jsonl, also compressed, with the columns that the campaign's features are made of. Derived features,\n"
+	        "categories and missing values are treated as in training; a level that the campaign does not know is missing. Angles are in degrees,\n"
+	        "classes come with their probabilities, data.id is carried.\n\n"
+	        "  orch predict diamonds new.csv >predicted.csv\n  orch predict diamonds new.parquet --round 2 --output predicted.parquet", predict_options, cmd_predict, false},
 	{"verify", "[DIR]", "check everything that is stored",
 	        ONLY_CAMPAIGN "\nRounds against their manifests, bundles, ledger, progress.jsonl, provenance, cached data. Exit status 5 when something\n"
 	                      "is damaged.", verify_options, cmd_verify, false},

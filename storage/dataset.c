@@ -85,7 +85,7 @@ int dataset_find(const json_t *preparation, const char *source_hash, char **out,
 
 /* ---- preparing ---- */
 
-static void release(struct preparation *preparation)
+void dataset_preparation_release(struct preparation *preparation)
 {
 	for (size_t i = 0; i < preparation->column_count; i++) {
 		struct source_column *column = &preparation->columns[i];
@@ -104,7 +104,7 @@ static void release(struct preparation *preparation)
 	json_decref(preparation->notes);
 }
 
-static int tell_problems(const struct preparation *preparation, struct orch_err *err)
+int dataset_tell_problems(const struct preparation *preparation, struct orch_err *err)
 {
 	unsigned told = 1;
 
@@ -146,7 +146,7 @@ static int make_frame(struct preparation *preparation, const char *source_hash, 
 	if (!code)
 		code = dataset_load_source(preparation, work, err);
 	if (!code)
-		code = tell_problems(preparation, err);
+		code = dataset_tell_problems(preparation, err);
 	if (!code)
 		code = check_unchanged(preparation->request, source_hash, err);
 	if (!code)
@@ -154,7 +154,7 @@ static int make_frame(struct preparation *preparation, const char *source_hash, 
 	if (!code)
 		code = dataset_check(preparation, err);
 	if (!code)
-		code = tell_problems(preparation, err);
+		code = dataset_tell_problems(preparation, err);
 	if (!code)
 		code = dataset_write_frame(preparation, frame, err);
 	free(database);
@@ -213,7 +213,7 @@ int dataset_prepare(const json_t *request, const char *source_hash, char **path,
 		free(final);
 	else
 		*path = final;
-	release(&preparation);
+	dataset_preparation_release(&preparation);
 	dataset_work_end(&work);
 	free(made);
 	return code;

@@ -39,6 +39,10 @@ int dataset_find(const json_t *preparation, const char *source_hash, char **path
 /* Read, check, write, publish. *notes: array of texts for people ("column date: read as days since 1970"). */
 int dataset_prepare(
         const json_t *preparation, const char *source_hash, char **path, json_t **notes, struct orch_err *err);
+/* Rows to predict, read as the campaign's data was. wanted (03_baseline/input.json): features [{name, kind, levels of a category}], derived
+ * {name: expression}, id. Returns an open frame of the features and, where the input has it, the id; levels are the campaign's, one it does not know is
+ * missing and told in *notes. ORCH_EINPUT with all that is wrong: no such column, a text where numbers are needed, an empty file. */
+int dataset_input(const json_t *wanted, const char *path, struct frame **out, json_t **notes, struct orch_err *err);
 /* SHA-256 of a frame's header: names the data in keys, ledger and provenance. */
 int dataset_frame_hash(const char *path, char out[65], struct orch_err *err);
 char *dataset_cache_folder(void); /* malloc'd; not created */

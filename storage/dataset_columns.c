@@ -211,7 +211,7 @@ static int add_source_columns(struct preparation *preparation, struct orch_err *
 
 /* ---- roles ---- */
 
-static char *nearest_column(const struct preparation *preparation, const char *name)
+char *dataset_nearest_column(const struct preparation *preparation, const char *name)
 {
 	const char **names = mem_must(preparation->column_count + 1, sizeof *names), *nearest;
 
@@ -234,7 +234,7 @@ static struct source_column *need(struct preparation *preparation, const char *k
 
 	if (column)
 		return column;
-	suggestion = nearest_column(preparation, name);
+	suggestion = dataset_nearest_column(preparation, name);
 	preparation_problem(preparation, "%s: the data has no column \"%s\"%s", key, name, suggestion);
 	free(suggestion);
 	return NULL;

@@ -267,11 +267,30 @@ static void add_dialect(struct text_buf *sql, const struct csv_header *header)
 	        header->delimiter);
 }
 
-void dataset_csv_add_reader(struct text_buf *sql, char *const *paths, size_t count, const struct csv_header *header)
+static void add_texts(struct text_buf *sql, const struct csv_header *header, const json_t *texts)
+{
+	bool any = false;
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(texts, i, name)
+		for (size_t c = 0; c < header->count; c++)
+			if (!strcmp(header->names[c], json_string_value(name))) {
+				text_add(sql, any ? ", " : ", types={");
+				duck_add_text(sql, json_string_value(name));
+				text_add(sql, ": 'VARCHAR'");
+				any = true;
+			}
+	if (any)
+		text_add(sql, "}");
+}
+
+void dataset_csv_add_reader(struct text_buf *sql, char *const *paths, size_t count, const struct csv_header *header, const json_t *texts)
 {
 	text_add(sql, "read_csv(");
 	dataset_add_files(sql, paths, count);
 	add_dialect(sql, header);
+	add_texts(sql, header, texts);
 	text_addf(sql, ", sample_size=-1%s)", count > 1 ? ", union_by_name=true, filename='__file'" : "");
 }
 

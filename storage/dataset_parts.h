@@ -69,6 +69,10 @@ void dataset_work_end(struct dataset_work *work); /* removes it */
 int dataset_publish(const char *from, const char *to, bool (*holds)(const char *path, const void *context),
         const void *context, struct orch_err *err);
 
+/* dataset.c */
+void dataset_preparation_release(struct preparation *preparation);
+int dataset_tell_problems(const struct preparation *preparation, struct orch_err *err); /* ORCH_EINPUT when there are any */
+
 /* dataset_source.c */
 int dataset_files(const json_t *request, char ***paths, size_t *count, struct orch_err *err);
 void dataset_files_release(char **paths, size_t count);
@@ -83,11 +87,13 @@ struct csv_header {
 int dataset_csv_header(struct preparation *preparation, char *const *paths, size_t count, struct csv_header *out,
         struct orch_err *err);
 void dataset_csv_release(struct csv_header *header);
-void dataset_csv_add_reader(struct text_buf *sql, char *const *paths, size_t count, const struct csv_header *header);
+/* texts: names of columns that are read as text whatever they look like, or NULL. */
+void dataset_csv_add_reader(struct text_buf *sql, char *const *paths, size_t count, const struct csv_header *header, const json_t *texts);
 /* Why reading failed, with the line: fills why when a plain reading of texts fails too. */
 void dataset_csv_explain(struct preparation *preparation, char *const *paths, size_t count,
         const struct csv_header *header, struct orch_err *why);
 /* dataset_columns.c */
+char *dataset_nearest_column(const struct preparation *preparation, const char *name); /* "; did you mean ...", or ""; malloc'd */
 int dataset_find_columns(struct preparation *preparation, struct orch_err *err);
 int dataset_column_add(struct preparation *preparation, const char *name, const char *type, const char *table,
         const char *own, struct source_column **out, struct orch_err *err);

@@ -279,7 +279,7 @@ static int load_files(struct preparation *preparation, char *const *paths, size_
 	if (preparation->source == SOURCE_CSV) {
 		code = dataset_csv_header(preparation, paths, count, &header, &why);
 		if (!code && !preparation->problem_count)
-			dataset_csv_add_reader(&sql, paths, count, &header);
+			dataset_csv_add_reader(&sql, paths, count, &header, json_object_get(preparation->request, "text_columns"));
 	} else {
 		if (preparation->source == SOURCE_PARQUET)
 			code = check_parquet(preparation, paths, count, &why);

@@ -21,7 +21,8 @@ struct xgboost_model {
 
 #define XGBOOST_CALLS(X) \
 	X(XGBGetLastError) X(XGBSetGlobalConfig) X(XGBoosterCreate) X(XGBoosterDumpModelExWithFeatures) \
-	X(XGBoosterFree) X(XGBoosterPredictFromDense) X(XGBoosterSaveModelToBuffer) X(XGBoosterSetParam) \
+	X(XGBoosterFree) X(XGBoosterGetAttr) X(XGBoosterGetStrFeatureInfo) X(XGBoosterLoadModelFromBuffer) \
+	X(XGBoosterPredictFromDense) X(XGBoosterSetAttr) X(XGBoosterSaveModelToBuffer) X(XGBoosterSetParam) \
 	X(XGBoosterSetStrFeatureInfo) X(XGBoosterSlice) X(XGBoosterUpdateOneIter) X(XGDMatrixFree) \
 	X(XGDMatrixSetDenseInfo) X(XGDMatrixSetStrFeatureInfo) X(XGProxyDMatrixCreate) \
 	X(XGProxyDMatrixSetDataDense) X(XGQuantileDMatrixCreateFromCallback)
@@ -349,6 +350,54 @@ int xgboost_model_json(struct xgboost_model *model, const char *const *names, co
 		text_add_bytes(out, bytes, length);
 	free(types);
 	return code;
+}
+
+int xgboost_model_load(const void *bytes, size_t length, struct xgboost_model **out, struct orch_err *err)
+{
+	struct xgboost_model *model = mem_must(1, sizeof(*model));
+	int code = xgboost_quiet(err);
+
+	if (code == 0 && xgboost.XGBoosterCreate(NULL, 0, &model->handle) != 0)
+		code = xgboost_fail(err, "creating a model");
+	if (code == 0 && xgboost.XGBoosterLoadModelFromBuffer(model->handle, bytes, length) != 0)
+		code = xgboost_fail(err, "reading the model");
+	if (code == 0 && xgboost.XGBoosterSetParam(model->handle, "nthread", "1") != 0)
+		code = xgboost_fail(err, "setting up");
+	if (code == 0)
+		*out = model;
+	else
+		xgboost_model_release(model);
+	return code;
+}
+
+int xgboost_model_features(struct xgboost_model *model, char ***names, size_t *count, struct orch_err *err)
+{
+	const char **found;
+	bst_ulong length = 0;
+
+	if (xgboost.XGBoosterGetStrFeatureInfo(model->handle, "feature_name", &length, &found) != 0)
+		return xgboost_fail(err, "listing the features");
+	*names = mem_must(length + 1, sizeof(**names));
+	for (bst_ulong i = 0; i < length; i++)
+		(*names)[i] = mem_text(found[i]);
+	*count = length;
+	return 0;
+}
+
+int xgboost_model_attribute_set(struct xgboost_model *model, const char *name, const char *value, struct orch_err *err)
+{
+	return xgboost.XGBoosterSetAttr(model->handle, name, value) != 0 ? xgboost_fail(err, "noting an attribute") : 0;
+}
+
+int xgboost_model_attribute(struct xgboost_model *model, const char *name, char **value, struct orch_err *err)
+{
+	const char *found = NULL;
+	int there = 0;
+
+	if (xgboost.XGBoosterGetAttr(model->handle, name, &found, &there) != 0)
+		return xgboost_fail(err, "reading an attribute");
+	*value = there ? mem_text(found) : NULL;
+	return 0;
 }
 
 void xgboost_model_release(struct xgboost_model *model)

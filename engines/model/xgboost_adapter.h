@@ -56,7 +56,7 @@ int xgboost_model_train(
  */
 int xgboost_model_slice(struct xgboost_model *model, unsigned end, const struct xgboost_setting *settings, size_t count,
         struct xgboost_model **out, struct orch_err *err);
-/* out[i * width + g]: transformed predictions of the first `rounds` rounds; width: groups of the model (1, or classes
+/* out[i * width + g]: transformed predictions of the first `rounds` rounds (0: of all); width: groups of the model (1, or classes
  * of softprob). */
 int xgboost_model_predict(struct xgboost_model *model, const float *cells, size_t rows, size_t columns, unsigned rounds,
         size_t width, float *out, struct orch_err *err);
@@ -66,6 +66,13 @@ int xgboost_model_first_use(struct xgboost_model *model, const bool *category, s
 /* XGBoost's own JSON model, as xgboost.Booster().load_model reads it; appended to out. */
 int xgboost_model_json(struct xgboost_model *model, const char *const *names, const bool *category, size_t columns,
         struct text_buf *out, struct orch_err *err);
+/* Of what xgboost_model_json wrote. */
+int xgboost_model_load(const void *bytes, size_t length, struct xgboost_model **out, struct orch_err *err);
+/* The names given to xgboost_model_json: *names and each of them malloc'd. */
+int xgboost_model_features(struct xgboost_model *model, char ***names, size_t *count, struct orch_err *err);
+/* A text that is kept with the model, for other programs to read. Reading: malloc'd, NULL when there is none. */
+int xgboost_model_attribute_set(struct xgboost_model *model, const char *name, const char *value, struct orch_err *err);
+int xgboost_model_attribute(struct xgboost_model *model, const char *name, char **value, struct orch_err *err);
 void xgboost_model_release(struct xgboost_model *model);
 
 #endif

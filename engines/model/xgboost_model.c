@@ -1,4 +1,5 @@
-/* The model of a fit in XGBoost's own JSON.
+/* The model of a fit in XGBoost's own JSON; its attribute "orch_fill" says what stood in for missing values: a JSON list with a number, or
+ * null, for each feature.
  *
  * One output: the booster's first rounds as the library writes them. Several outputs: the boosters are joined into one
  * model with num_target outputs, their trees interleaved as the library does it. A booster has one base score, so each
@@ -41,11 +42,24 @@ static float xgboost_margin(int link, float base)
 	return link == XGBOOST_LOGIT ? -logf(1.0f / base - 1.0f) : base;
 }
 
+static char *xgboost_fill_text(const struct xgboost_view *view)
+{
+	json_t *list = json_array();
+	char *text;
+
+	for (size_t c = 0; c < view->columns && !view->none_kept; c++)
+		json_array_append_new(list, json_number_or_null(view->fill[c]));
+	text = json_text(list, JSON_STYLE_CANONICAL);
+	json_decref(list);
+	return text;
+}
+
 static int xgboost_booster_json(struct xgboost_model *model, const struct xgboost_view *view, unsigned trees,
         struct text_buf *out, struct orch_err *err)
 {
 	const char **names = mem_array(view->columns, sizeof(*names));
 	struct xgboost_model *slice = NULL;
+	char *fill = xgboost_fill_text(view);
 	int code = names ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for %zu feature names", view->columns);
 
 	for (size_t c = 0; c < view->columns && code == 0; c++)
@@ -53,8 +67,11 @@ static int xgboost_booster_json(struct xgboost_model *model, const struct xgboos
 	if (code == 0)
 		code = xgboost_model_slice(model, trees, NULL, 0, &slice, err);
 	if (code == 0)
+		code = xgboost_model_attribute_set(slice, "orch_fill", fill, err);
+	if (code == 0)
 		code = xgboost_model_json(slice, names, view->category, view->columns, out, err);
 	xgboost_model_release(slice);
+	free(fill);
 	free(names);
 	return code;
 }
