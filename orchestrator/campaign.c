@@ -11,6 +11,7 @@
 #include "orchestrator/probe.h"
 #include "orchestrator/round_run.h"
 #include "orchestrator/stage.h"
+#include "reports/plot.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/process.h"
@@ -541,10 +542,19 @@ int campaign_write_summary(struct campaign *campaign, unsigned rounds, bool done
 	return code;
 }
 
+/* Pictures over rounds are derived: what keeps one from being drawn is said, and the campaign goes on. */
+static void draw_rounds(struct campaign *campaign)
+{
+	struct orch_err why = {0};
+
+	if (plot_campaign(campaign->dir->path, &why))
+		display_line(campaign->display, "warning: the plots in report/plots could not be drawn: %s", why.text);
+}
+
 static int run_rounds(struct campaign *campaign, struct orch_err *err)
 {
 	json_t *features = study_feature_names(campaign->study);
-	int code = 0;
+	int code = gnuplot_check(err); /* better now than after a night */
 
 	for (unsigned round = 0; !code && features; round++) {
 		json_t *following = NULL;
@@ -556,6 +566,8 @@ static int run_rounds(struct campaign *campaign, struct orch_err *err)
 			campaign->rounds_done = round + 1;
 			code = campaign_write_summary(campaign, round + 1, following == NULL, err);
 		}
+		if (!code)
+			draw_rounds(campaign);
 		json_decref(features);
 		features = code ? NULL : following;
 		if (code)

@@ -25,6 +25,12 @@ static const struct command_option stop_options[] = {
 	QUIET, END};
 static const struct command_option plan_options[] = {JSON, END};
 static const struct command_option show_options[] = {JSON, END};
+static const struct command_option plot_options[] = {
+	{"--round", "N", "the round whose plots are drawn (default: the chosen one, else the last)"},
+	{"--png", NULL, "PNG instead of SVG, two pixels for each of the SVG's"},
+	{"--output", "FOLDER", "where the files go (default: the current folder)"},
+	{"--list", NULL, "name the plots and what each shows"},
+	QUIET, END};
 static const struct command_option fit_options[] = {
 	{"--trial", "N", "the configuration"},
 	{"--round", "N", "the round whose features are used (default 0)"},
@@ -66,6 +72,9 @@ const struct command command_table[] = {
 	{"status", "[DIR]", "what a campaign is doing; read only, from any shell", ONLY_CAMPAIGN, status_options, cmd_status, false},
 	{"stop", "[DIR]", "ask a running campaign to stop, and wait until it has", ONLY_CAMPAIGN, stop_options, cmd_stop, false},
 	{"show", "[DIR]", "what came out: rounds, chosen round, configuration, failures, slowest tasks", ONLY_CAMPAIGN, show_options, cmd_show, false},
+	{"plot", "[DIR] [NAME...]", "draw a campaign's plots as SVG or PNG files",
+	        ONLY_CAMPAIGN "\nEvery round has its plots as SVG in 08_plots; this draws them again, for a talk or a paper. Without a NAME: all of them.\n\n"
+	        "  orch plot flats lofo history --png --output slides", plot_options, cmd_plot, false},
 	{"fit", "[DIR]", "fit one trial again, by itself, and show all it says; nothing is kept",
 	        ONLY_CAMPAIGN "\nFor a fit that failed: the same data, features, parameters and limits. May run beside the campaign.", fit_options, cmd_fit, false},
 	{"predict", "[DIR] INPUT", "predict the rows of a file with a round's model",

@@ -1,7 +1,7 @@
 /* One round from its first task to its publication: the graph of its stages, their tasks, their results.
  *
- * A stage is  waiting -> fitting -> writing -> committed.  It fits when the stages in fits_after are committed; it is written by a worker when
- * its fits are done and the stages in write_after are committed; it is committed by a rename. Any stage that is ready is served, in
+ * A stage is  waiting -> fitting -> writing -> committed.  It fits when the stages in fits_after are committed; it is written by a worker, or
+ * part by part by several, when its fits are done and the stages in write_after are committed; it is committed by a rename. Any stage that is ready is served, in
  * table order, so diagnostics run beside LOFO on whatever worker is free. */
 #include "orchestrator/round_run.h"
 
@@ -317,18 +317,45 @@ static bool fits_complete(const struct round_run *run, enum stage_id stage)
 
 /* ---- handing out ---- */
 
-static int write_task(struct round_run *run, enum stage_id stage, struct task *task, struct orch_err *err)
+static unsigned part_count(enum stage_id stage)
+{
+	unsigned count = stage_table[stage].parts ? stage_table[stage].parts->count() : 1;
+
+	if (!count || count > STAGE_PARTS_MAX)
+		orch_bug("stage %s has %u parts", stage_table[stage].name, count);
+	return count;
+}
+
+/* All stages that what a stage writes may rest on. */
+static unsigned rests_on(enum stage_id stage)
+{
+	unsigned stages = stage_table[stage].fits_after | stage_table[stage].write_after;
+
+	for (unsigned part = 0; stage_table[stage].parts && part < part_count(stage); part++)
+		stages |= stage_table[stage].parts->after(part);
+	return stages;
+}
+
+static bool part_ready(const struct round_run *run, enum stage_id stage, unsigned part)
+{
+	return !(run->given[stage] >> part & 1) && (!stage_table[stage].parts || committed(run, stage_table[stage].parts->after(part)));
+}
+
+static int write_task(struct round_run *run, enum stage_id stage, unsigned part, struct task *task, struct orch_err *err)
 {
 	int code = ledger_flush(run->campaign->ledger, err); /* the writer reads the ledger */
 
-	if (!code)
+	if (!code && !(run->writing & bit(stage)))
 		code = round_dir_stage_begin(run->dir, stage_table[stage].name, &run->folders[stage], err);
 	if (code)
 		return code;
 	run->writing |= bit(stage);
-	*task = (struct task){.kind = TASK_WRITE, .stage = stage, .needs_setup = true,
+	run->given[stage] |= (uint64_t)1 << part;
+	*task = (struct task){.kind = TASK_WRITE, .stage = stage, .group = part, .needs_setup = true,
 	        .line = json_pack("{s:s, s:I, s:i, s:s, s:s, s:s, s:s}", "type", "write", "id", (json_int_t)0, "round", (int)run->round, "stage",
 	                stage_table[stage].name, "campaign", run->campaign->dir->path, "work", round_dir_path(run->dir), "folder", run->folders[stage])};
+	if (stage_table[stage].parts)
+		json_object_set_new(task->line, "part", json_integer(part));
 	return 1;
 }
 
@@ -353,7 +380,7 @@ static int next(void *context, struct task *task, struct orch_err *err)
 		const struct stage *stage = &stage_table[s];
 		int code;
 
-		if (committed(run, bit(s)) || (run->writing & bit(s)))
+		if (committed(run, bit(s)) || (!stage->parts && (run->writing & bit(s))))
 			continue;
 		if (stage->has_fits && !(run->opened & bit(s)) && committed(run, stage->fits_after)) {
 			code = open_fits(run, s, err);
@@ -370,7 +397,9 @@ static int next(void *context, struct task *task, struct orch_err *err)
 		if (run->plans[s] && (code = fit_plan_next(run->plans[s], task, err)))
 			return code;
 		if (fits_complete(run, s) && committed(run, stage->write_after))
-			return write_task(run, s, task, err);
+			for (unsigned part = 0; part < part_count(s); part++)
+				if (part_ready(run, s, part))
+					return write_task(run, s, part, task, err);
 	}
 	return 0;
 }
@@ -538,12 +567,17 @@ static int write_ended(struct round_run *run, struct task *task, struct task_out
 	enum stage_id stage = (enum stage_id)task->stage;
 	int code;
 
-	run->writing &= ~bit(stage);
 	if (outcome->end != TASK_OK) {
+		run->writing &= ~bit(stage);
 		round_dir_stage_abort(run->dir, run->folders[stage]);
 		return orch_fail(err, outcome->end == TASK_ERROR ? outcome->detail : ORCH_EIO, "round %u: stage %s could not be written (%s): %s", run->round,
 		        stage_table[stage].name, task_end_name(outcome->end), outcome->text ? outcome->text : "");
 	}
+	run->written[stage] |= (uint64_t)1 << task->group;
+	for (unsigned part = 0; part < part_count(stage); part++)
+		if (!(run->written[stage] >> part & 1))
+			return 0;
+	run->writing &= ~bit(stage);
 	code = round_dir_stage_commit(run->dir, stage_table[stage].name, run->folders[stage], err);
 	if (code)
 		return code;
@@ -686,7 +720,7 @@ static int keep_stages(struct round_run *run, struct orch_err *err)
 	}
 	/* A stage that was kept although one it rests on was not is written again with it. */
 	for (unsigned s = 0; s < STAGE_COUNT; s++)
-		if (committed(run, bit(s)) && !committed(run, stage_table[s].fits_after | stage_table[s].write_after)) {
+		if (committed(run, bit(s)) && !committed(run, rests_on(s))) {
 			char *path = file_join(round_dir_path(run->dir), stage_table[s].name);
 			int code = file_remove_tree(path, err);
 

@@ -21,6 +21,7 @@ struct round_run {
 	struct fit_plan *plans[STAGE_COUNT]; /* NULL: no fits (yet) */
 	unsigned opened, writing, committed; /* bits by stage */
 	char *folders[STAGE_COUNT];          /* being written */
+	uint64_t given[STAGE_COUNT], written[STAGE_COUNT]; /* bits by part of a stage */
 	int64_t trial;                       /* the chosen one, once 01_hpo is committed */
 	json_t *params, *dropped;
 	struct drop_sets *sets;  /* 05_dropped tries several, or NULL */

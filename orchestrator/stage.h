@@ -13,7 +13,7 @@
 #include "orchestrator/study.h"
 #include "storage/ledger.h"
 
-enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_COUNT };
+enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_PLOTS, STAGE_COUNT };
 
 /* What a writer may look at. */
 struct stage_context {
@@ -23,6 +23,14 @@ struct stage_context {
 	const char *campaign;      /* absolute path of the campaign folder */
 	const char *work;          /* absolute path of the round's work folder: finished stages are read here */
 	const char *folder;        /* absolute path to write into; empty, exists; files need no fsync */
+	unsigned part;             /* of a stage with parts: which one; others may be writing into the same folder, and an attempt before may
+	                            * have left its file: stage_part_path */
+};
+/* A stage that several workers write at once. Parts are at most STAGE_PARTS_MAX, and the same for every campaign. */
+#define STAGE_PARTS_MAX 64
+struct stage_parts {
+	unsigned (*count)(void);
+	unsigned (*after)(unsigned part); /* bits of stages that must be committed before the part is written, beside the stage's write_after */
 };
 struct stage {
 	const char *name; /* folder: "01_hpo" */
@@ -31,6 +39,7 @@ struct stage {
 	unsigned fits_after;  /* bits (1 << enum stage_id) of stages that must be committed before its fits start */
 	unsigned write_after; /* bits of stages that must be committed before it is written (its own fits always are done) */
 	int (*write)(const struct stage_context *context, struct orch_err *err);
+	const struct stage_parts *parts; /* NULL: written in one piece */
 };
 extern const struct stage stage_table[STAGE_COUNT];
 
@@ -52,6 +61,10 @@ int stage_counts(const char *round_folder, struct ledger *ledger, unsigned round
  * the files in scratch named by the ledger. */
 int stage_write_predictions(const struct stage_context *context, enum stage_id stage, const char *left_out, struct orch_err *err);
 
+/* Where a part writes its file: what an attempt before left there is gone. malloc'd; NULL with err when that failed. */
+char *stage_part_path(const struct stage_context *context, const char *name, struct orch_err *err);
+
+extern const struct stage_parts stage_plots_parts;
 int stage_dataset_write(const struct stage_context *context, struct orch_err *err);
 int stage_hpo_write(const struct stage_context *context, struct orch_err *err);
 int stage_hpo_analysis_write(const struct stage_context *context, struct orch_err *err);
@@ -59,5 +72,6 @@ int stage_baseline_write(const struct stage_context *context, struct orch_err *e
 int stage_lofo_write(const struct stage_context *context, struct orch_err *err);
 int stage_dropped_write(const struct stage_context *context, struct orch_err *err);
 int stage_comparison_write(const struct stage_context *context, struct orch_err *err);
+int stage_plots_write(const struct stage_context *context, struct orch_err *err);
 
 #endif

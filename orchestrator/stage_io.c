@@ -19,6 +19,17 @@ int stage_write_json(const struct stage_context *context, const char *name, cons
 	return code;
 }
 
+char *stage_part_path(const struct stage_context *context, const char *name, struct orch_err *err)
+{
+	char *path = file_join(context->folder, name);
+
+	if (file_remove(path, err)) {
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
 static int read_json_at(const char *folder, enum stage_id stage, const char *name, json_t **out, struct orch_err *err)
 {
 	char *relative = text_format("%s/%s", stage_table[stage].name, name), *path = file_join(folder, relative);

@@ -4,7 +4,8 @@
  *   {"type":"setup","protocol":1,"spec":{..},"base":DIR,"frame":PATH,"folds":PATH,"round":N,"features":[..]}   before the first task of a round
  *   {"type":"fit","id":I,"stage":S,"model":M,"attempt":A,"seed":U,"shared":B,"predictions":B,"save_model":B,"scratch":DIR,
  *    "folds":[..],"variants":[{"trial":T,"params":{..},"left_out":[..]},..]}
- *   {"type":"write","id":I,"round":N,"stage":S,"campaign":DIR,"work":DIR,"folder":DIR}      write a stage's artifacts into folder
+ *   {"type":"write","id":I,"round":N,"stage":S,"campaign":DIR,"work":DIR,"folder":DIR}      write a stage's artifacts into folder;
+ *                                                                                          with "part":P one part of them, beside others
  *   {"type":"prepare","id":I,"preparation":{..},"source_hash":H}                          read the source into the cache
  *   {"type":"exit"}
  *  from the worker

@@ -101,13 +101,17 @@ static int take_setup(struct worker *worker, const json_t *line, struct orch_err
 static int do_write(struct worker *worker, const json_t *task, struct orch_err *err)
 {
 	struct stage_context context = {.study = worker->study, .round = (unsigned)json_get_int(task, "round", 0),
-	        .campaign = json_get_text(task, "campaign", ""), .work = json_get_text(task, "work", ""), .folder = json_get_text(task, "folder", "")};
+	        .campaign = json_get_text(task, "campaign", ""), .work = json_get_text(task, "work", ""), .folder = json_get_text(task, "folder", ""),
+	        .part = (unsigned)json_get_int(task, "part", 0)};
 	const char *name = json_get_text(task, "stage", "");
 	char *path = file_join(context.campaign, "ledger.db");
-	int code = file_remove_tree(context.folder, err); /* what an attempt before this one left */
+	int code = 0;
 
-	if (!code)
-		code = file_make_folder(context.folder, err);
+	if (!json_object_get(task, "part")) { /* what an attempt before this one left */
+		code = file_remove_tree(context.folder, err);
+		if (!code)
+			code = file_make_folder(context.folder, err);
+	}
 	if (!code)
 		code = ledger_open(path, LEDGER_READ, false, &context.ledger, err);
 	free(path);
