@@ -43,6 +43,8 @@ static const char *boosted_obstacle(const struct engine_job *job, const json_t *
 	if (!boosted_is_one(params, "colsample_bytree") || !boosted_is_one(params, "colsample_bylevel") ||
 	        !boosted_is_one(params, "colsample_bynode"))
 		return "trained from the start: columns are sampled";
+	if (json_get_int(params, "early_stopping_rounds", 0))
+		return "trained from the start: it stops early";
 	if (job->want_model)
 		return "trained from the start: its model is wanted";
 	if (trees > BOOSTED_ROUNDS || draws > BOOSTED_DRAWS)

@@ -3,7 +3,7 @@
  * A booster without feature j grows the same trees up to the first one that splits on j: they are kept (slice), and the
  * training goes on with j shut out by column sampling, on the matrix that is there. A feature that no tree uses needs
  * no training at all. Every number equals a training on a matrix without j bit for bit, or that training is done:
- * - rows or columns are sampled, or a model is wanted: always;
+ * - rows or columns are sampled, the training stops early, or a model is wanted: always;
  * - j is the first column and no cell is missing: the library takes the sum of the gradients at the root from the
  *   histogram of column 0 (xgboost 1.7, QuantileHistMaker::Builder::InitRoot), so its last bits may depend on j;
  * - the matrix without j has no missing cell and the one with j has: the same place;

@@ -5,7 +5,7 @@
  * - Base score: the weighted training mean of the target, computed in double and rounded to float; 0.5 for classes.
  * - Several outputs: one booster each (xgboost_fit.h).
  * - Two classes: binary:logistic, more: multi:softprob; probabilities are the library's floats as they are.
- * - Trees: a fit of the largest number answers all smaller ones bit for bit; there is no early stopping.
+ * - Trees: a fit of the largest number answers all smaller ones bit for bit, with early stopping too (xgboost_fit.h).
  * - Features left out: engines/lofo/boosted_lofo.h.
  * - Seed: a hash of the job's seed and the output; seed_per_iteration makes a round's draws independent of the rounds
  *   before it. What the library samples (subsample, colsample_*) it draws by position: there another column more
@@ -24,6 +24,10 @@
 static const struct param_def xgboost_params[] = {
 	{.name = "trees", .kind = PARAM_INT, .fallback = "100", .low = 1, .high = 100000, .free_axis = true,
 	 .help = "boosting rounds; smaller numbers come free with the largest"},
+	{.name = "early_stopping_rounds", .kind = PARAM_INT_OR_NULL, .low = 1, .high = 100000,
+	 .help = "stop when so many further trees do not lower the loss of training rows held back; null or absent: never (one target only)"},
+	{.name = "early_stopping_fraction", .kind = PARAM_REAL, .low = 0, .high = 0.9, .low_open = true,
+	 .help = "share of the training rows held back for early_stopping_rounds; absent: 0.1"},
 	{.name = "learning_rate", .kind = PARAM_REAL, .fallback = "0.3", .low = 0, .high = 1, .low_open = true, .help = "shrinkage of each tree"},
 	{.name = "max_depth", .kind = PARAM_INT_OR_NULL, .fallback = "6", .low = 0, .high = 64, .help = "depth of a tree; 0 or null: no limit"},
 	{.name = "min_child_weight", .kind = PARAM_REAL, .fallback = "1", .low = 0, .high = 1e12, .help = "smallest sum of hessians in a leaf"},
@@ -117,7 +121,8 @@ static void xgboost_set_params(struct xgboost_settings *settings, const json_t *
 		char text[TEXT_NUMBER_MAX];
 
 		if (!value || strcmp(def->name, "trees") == 0 || strcmp(def->name, "objective") == 0 ||
-		        strcmp(def->name, "tree_method") == 0 || strcmp(def->name, "booster") == 0)
+		        strcmp(def->name, "tree_method") == 0 || strcmp(def->name, "booster") == 0 ||
+		        strncmp(def->name, "early_stopping", 14) == 0)
 			continue;
 		if (json_is_null(value)) /* only max_depth takes it */
 			xgboost_set(settings, def->name, "0");
@@ -147,7 +152,7 @@ int xgboost_settings(const struct engine_job *job, const struct engine_variant *
 	xgboost_set_int(&settings, "nthread", job->threads);
 	xgboost_set_int(&settings, "seed", xgboost_seed(job->seed, output));
 	xgboost_set(&settings, "seed_per_iteration", "1");
-	xgboost_set(&settings, "disable_default_eval_metric", "1");
+	xgboost_set(&settings, "disable_default_eval_metric", xgboost_patience(variant) ? "0" : "1");
 	xgboost_set(&settings, "objective", objective);
 	if (xgboost_groups(data) > 1)
 		xgboost_set_int(&settings, "num_class", data->classes);
@@ -204,13 +209,22 @@ int xgboost_group_run(const struct engine_job *job, size_t fold, const struct xg
 	struct xgboost_view view = {0};
 	struct xgboost_matrix *matrix = NULL;
 	struct xgboost_fit fit = {0};
+	struct xgboost_stop stop = {0};
 	struct orch_err why = {0};
-	int code = xgboost_view_init(job->data, &job->folds[fold], variant, &view, &why);
+	bool stops = xgboost_patience(variant) > 0;
+	int code = 0;
 
+	if (stops)
+		code = xgboost_stop_init(job, &job->folds[fold], variant, group->trees, &stop, &why);
+	else if (json_object_get(variant->params, "early_stopping_fraction"))
+		code = orch_fail(&why, ORCH_EFIT, "early_stopping_fraction needs early_stopping_rounds");
+	if (code == 0)
+		code = xgboost_view_init(job->data, stops ? &stop.rows : &job->folds[fold], variant, &view, &why);
 	if (code == 0)
 		code = xgboost_view_matrix(&view, xgboost_max_bin(variant), job->threads, &matrix, &why);
 	if (code == 0)
-		code = xgboost_fit_train(job, variant, &view, matrix, group->trees, &fit, &why);
+		code = stops ? xgboost_stop_train(job, variant, &view, matrix, group->trees, &stop, &fit, &why)
+		             : xgboost_fit_train(job, variant, &view, matrix, group->trees, &fit, &why);
 	if (code == 0)
 		code = xgboost_group_answer(job, fold, group, &view, &fit, text, 0, err);
 	else
@@ -218,6 +232,7 @@ int xgboost_group_run(const struct engine_job *job, size_t fold, const struct xg
 	xgboost_fit_release(&fit);
 	xgboost_matrix_release(matrix);
 	xgboost_view_release(&view);
+	xgboost_stop_release(&stop);
 	return code;
 }
 
@@ -330,12 +345,13 @@ static uint64_t xgboost_memory(const struct engine_size *size, const json_t *par
 	double width = size->classes ? size->classes : outputs;
 	double cell = size->complete ? (bins > 256 ? 4 : 2) : (bins > 256 ? 9 : 8);
 	double matrix = rows * columns * cell + rows * (20 + (size->complete ? 0 : 8));
+	double held = json_get_int(params, "early_stopping_rounds", 0) ? json_get_real(params, "early_stopping_fraction", 0.1) * rows * (columns * 20 + 40) : 0;
 	double fit = rows * (30 + 12 * (groups - 1) + 2 * width) + 8192 * columns;
 	double building = columns * xgboost_sketch_bytes(rows, bins);
 	double growing = xgboost_histogram_bytes(rows, columns, bins, nodes);
 	double trees = json_get_real(params, "trees", 100) * groups * outputs * xgboost_nodes(rows, params, true);
 
-	return (uint64_t)(1048576 + matrix * (size->variants > 1 ? 2 : 1) + fit + fmax(building, growing) +
+	return (uint64_t)(1048576 + matrix * (size->variants > 1 ? 2 : 1) + fit + held + fmax(building, growing) +
 	                  0.3 * fmin(building, growing) + trees * (outputs > 1 ? 600 : 230));
 }
 

@@ -21,9 +21,9 @@ struct xgboost_model {
 
 #define XGBOOST_CALLS(X) \
 	X(XGBGetLastError) X(XGBSetGlobalConfig) X(XGBoosterCreate) X(XGBoosterDumpModelExWithFeatures) \
-	X(XGBoosterFree) X(XGBoosterGetAttr) X(XGBoosterGetStrFeatureInfo) X(XGBoosterLoadModelFromBuffer) \
+	X(XGBoosterFree) X(XGBoosterEvalOneIter) X(XGBoosterGetAttr) X(XGBoosterGetStrFeatureInfo) X(XGBoosterLoadModelFromBuffer) \
 	X(XGBoosterPredictFromDense) X(XGBoosterSetAttr) X(XGBoosterSaveModelToBuffer) X(XGBoosterSetParam) \
-	X(XGBoosterSetStrFeatureInfo) X(XGBoosterSlice) X(XGBoosterUpdateOneIter) X(XGDMatrixFree) \
+	X(XGBoosterSetStrFeatureInfo) X(XGBoosterSlice) X(XGBoosterUpdateOneIter) X(XGDMatrixCreateFromDense) X(XGDMatrixFree) \
 	X(XGDMatrixSetDenseInfo) X(XGDMatrixSetStrFeatureInfo) X(XGProxyDMatrixCreate) \
 	X(XGProxyDMatrixSetDataDense) X(XGQuantileDMatrixCreateFromCallback)
 #define XGBOOST_POINTER(name) __typeof__(name) *name;
@@ -169,6 +169,30 @@ out:
 	return code;
 }
 
+int xgboost_matrix_plain(const float *cells, size_t rows, size_t columns, const float *label, const float *weight, unsigned threads,
+        struct xgboost_matrix **out, struct orch_err *err)
+{
+	struct xgboost_matrix *matrix = mem_array(1, sizeof(*matrix));
+	char array[200], config[100];
+	int code = 0;
+
+	if (!matrix)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for a matrix");
+	xgboost_array(cells, rows, columns, array);
+	snprintf(config, sizeof(config), "{\"missing\": NaN, \"nthread\": %u}", threads);
+	if (xgboost.XGDMatrixCreateFromDense(array, config, &matrix->handle) != 0 ||
+	        xgboost.XGDMatrixSetDenseInfo(matrix->handle, "label", label, rows, XGBOOST_FLOAT) != 0 ||
+	        (weight && xgboost.XGDMatrixSetDenseInfo(matrix->handle, "weight", weight, rows, XGBOOST_FLOAT) != 0)) {
+		code = xgboost_fail(err, "reading the rows held back");
+		xgboost_matrix_release(matrix);
+		return code;
+	}
+	matrix->rows = rows;
+	matrix->columns = columns;
+	*out = matrix;
+	return 0;
+}
+
 int xgboost_matrix_label(struct xgboost_matrix *matrix, const float *label, struct orch_err *err)
 {
 	if (xgboost.XGDMatrixSetDenseInfo(matrix->handle, "label", label, matrix->rows, XGBOOST_FLOAT) != 0)
@@ -227,6 +251,20 @@ int xgboost_model_train(
 	for (unsigned round = first; round < end; round++)
 		if (xgboost.XGBoosterUpdateOneIter(model->handle, (int)round, matrix->handle) != 0)
 			return xgboost_fail(err, "training");
+	return 0;
+}
+
+/* The library's text is "[round]\theld-rmse:0.25", with all digits of a double. */
+int xgboost_model_loss(struct xgboost_model *model, struct xgboost_matrix *matrix, unsigned round, double *out, struct orch_err *err)
+{
+	const char *name = "held", *text, *colon;
+
+	if (xgboost.XGBoosterEvalOneIter(model->handle, (int)round, &matrix->handle, &name, 1, &text) != 0)
+		return xgboost_fail(err, "scoring the rows held back");
+	colon = strrchr(text, ':');
+	if (!colon)
+		return orch_fail(err, ORCH_EFIT, "XGBoost gave no loss of the rows held back: %s", text);
+	*out = strtod(colon + 1, NULL);
 	return 0;
 }
 

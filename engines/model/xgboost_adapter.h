@@ -47,11 +47,18 @@ int xgboost_matrix_label(struct xgboost_matrix *matrix, const float *label, stru
 int xgboost_matrix_column_weights(struct xgboost_matrix *matrix, const float *weight, struct orch_err *err);
 void xgboost_matrix_release(struct xgboost_matrix *matrix);
 
+/* Rows to be looked at after each round of a training (model_loss); cells as in gather, for all rows. Not for training. */
+int xgboost_matrix_plain(const float *cells, size_t rows, size_t columns, const float *label, const float *weight, unsigned threads,
+        struct xgboost_matrix **out, struct orch_err *err);
+
 int xgboost_model_create(struct xgboost_matrix *matrix, const struct xgboost_setting *settings, size_t count,
         struct xgboost_model **out, struct orch_err *err);
 /* Boosting rounds [first, end). */
 int xgboost_model_train(
         struct xgboost_model *model, struct xgboost_matrix *matrix, unsigned first, unsigned end, struct orch_err *err);
+/* The default metric of the objective over a plain matrix after `round` (from 0); earlier rounds are remembered. The model must have
+ * been told not to disable that metric. */
+int xgboost_model_loss(struct xgboost_model *model, struct xgboost_matrix *matrix, unsigned round, double *out, struct orch_err *err);
 /* The first `end` rounds as a model of its own, ready to be trained further on matrix. settings replace those of model.
  */
 int xgboost_model_slice(struct xgboost_model *model, unsigned end, const struct xgboost_setting *settings, size_t count,

@@ -153,7 +153,7 @@ static int xgboost_numbers_make(const struct engine_job *job, const struct engin
 	numbers->sse = mem_array(job->data->outputs, sizeof(double));
 	if (!numbers->prediction || !numbers->sse)
 		return orch_fail(err, ORCH_ENOMEM, "no memory for %zu predictions", count);
-	code = xgboost_fit_predict(view, fit, xgboost_trees(variant), numbers->prediction, err);
+	code = xgboost_fit_predict(view, fit, xgboost_fit_trees(fit, xgboost_trees(variant)), numbers->prediction, err);
 	if (code == 0 && job->scores_only && job->data->task == ENGINE_REGRESSION)
 		xgboost_squares(view, numbers->prediction, numbers->sse);
 	if (code == 0 && job->want_model)
@@ -167,6 +167,7 @@ static int xgboost_answer(const struct engine_job *job, size_t fold, size_t vari
 {
 	bool squares = job->scores_only && job->data->task == ENGINE_REGRESSION;
 	struct xgboost_numbers numbers = {0};
+	char note[XGBOOST_NOTE];
 	struct orch_err why = {0};
 	int code = xgboost_numbers_make(job, &job->variants[variant], view, fit, &numbers, &why);
 
@@ -177,7 +178,7 @@ static int xgboost_answer(const struct engine_job *job, size_t fold, size_t vari
 	} else {
 		struct engine_answer answer = {.fold = fold,
 		        .variant = variant,
-		        .text = text,
+		        .text = xgboost_fit_note(fit, xgboost_trees(&job->variants[variant]), text, note),
 		        .prediction = squares ? NULL : numbers.prediction,
 		        .sse = squares ? numbers.sse : NULL,
 		        .model = numbers.model.data,

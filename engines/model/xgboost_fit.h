@@ -45,12 +45,40 @@ int xgboost_settings(const struct engine_job *job, const struct engine_variant *
         const struct xgboost_view *view, unsigned output, struct xgboost_setting *out, size_t *count,
         struct orch_err *err);
 
+/* Early stopping (early_stopping_rounds): rows of the training set, drawn by the hash of their index, are held back; the
+ * booster learns from the others and has as many trees as gave the smallest loss of the rows held back (the objective's
+ * own metric in the library), looked for until `patience` further trees bring no smaller one. The fold that scores is
+ * never looked at. A smaller number of trees is answered by the same training, exactly: it meets the same losses.
+ *     stop_init -> view_init on stop->rows -> stop_train -> ... -> fit_release -> stop_release */
+struct xgboost_stop {
+	unsigned patience, grown; /* grown: rounds that were trained */
+	struct engine_fold rows;  /* the fold with the remaining training rows */
+	uint32_t *held;
+	size_t held_count;
+	double *loss; /* of the rows held back, after each round */
+};
+unsigned xgboost_patience(const struct engine_variant *variant); /* 0: no early stopping */
+int xgboost_stop_init(const struct engine_job *job, const struct engine_fold *fold, const struct engine_variant *variant,
+        unsigned trees, struct xgboost_stop *out, struct orch_err *err);
+void xgboost_stop_release(struct xgboost_stop *stop);
+/* Trees of a fit of at most `trees`; stopped: the rule ended it. */
+unsigned xgboost_stop_best(const struct xgboost_stop *stop, unsigned trees, bool *stopped);
+
 /* The boosters of one fit, by output. */
 struct xgboost_fit {
 	struct xgboost_model **models;
 	float *bases; /* their base scores */
 	unsigned count;
+	const struct xgboost_stop *stop; /* borrowed; NULL: no early stopping */
 };
+/* xgboost_fit_train with early stopping. */
+int xgboost_stop_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, struct xgboost_stop *stop, struct xgboost_fit *out, struct orch_err *err);
+/* The trees that a fit of at most `trees` has. */
+unsigned xgboost_fit_trees(const struct xgboost_fit *fit, unsigned trees);
+#define XGBOOST_NOTE 200
+/* text, and where the fit stops early its number of trees; note is room for it. */
+const char *xgboost_fit_note(const struct xgboost_fit *fit, unsigned trees, const char *text, char note[XGBOOST_NOTE]);
 void xgboost_fit_release(struct xgboost_fit *fit);
 /* Trains `trees` rounds of each output; matrix is the view's, its label is left at the last output. */
 int xgboost_fit_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,

@@ -175,5 +175,5 @@ int xgboost_fit_model(const struct engine_variant *variant, const struct xgboost
 {
 	if (fit->count > 1)
 		return xgboost_model_joined(variant, view, fit, out, err);
-	return xgboost_booster_json(fit->models[0], view, xgboost_trees(variant), out, err);
+	return xgboost_booster_json(fit->models[0], view, xgboost_fit_trees(fit, xgboost_trees(variant)), out, err);
 }
