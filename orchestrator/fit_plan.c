@@ -7,6 +7,7 @@
 #include "storage/base/json.h"
 
 #define LOFO_UNITS_MAX 4096 /* left-out sets in one task */
+#define TOGETHER_FITS 2048  /* in one message of several tasks */
 
 struct fit_plan {
 	struct fit_plan_request request;
@@ -255,30 +256,100 @@ static int add_variant(const struct fit_plan *plan, uint64_t variant, json_t *va
 	return 0;
 }
 
-static int fill_task(const struct fit_plan *plan, uint64_t group, const struct block *block, struct task *task, struct orch_err *err)
+/* 1 and *task: variants x the folds of those positions. */
+static int fill_line(const struct fit_plan *plan, uint64_t group, unsigned fold_first, unsigned fold_count, json_t *variants, struct task *task)
 {
 	const struct stage *stage = &stage_table[plan->request.stage];
-	json_t *variants = json_array(), *folds = json_array(), *line;
+	size_t fits = json_array_size(variants) * fold_count;
+	json_t *folds = json_array(), *line;
+
+	for (unsigned f = 0; f < fold_count; f++)
+		json_array_append_new(folds, json_integer(plan->folds[fold_first + f]));
+	line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:O}", "type", "fit", "id", (json_int_t)0, "stage", stage->name, "model", 0, "shared",
+	        fits > 1, "predictions", plan->keeps_files, "save_model", plan->keeps_files && plan->folds[fold_first] < 0, "scratch", plan->request.scratch,
+	        "folds", folds, "variants", variants);
+	*task = (struct task){.kind = TASK_FIT, .stage = plan->request.stage, .group = (int64_t)group, .fit_count = fits, .line = line, .needs_setup = true,
+	        .parts = 1};
+	return 1;
+}
+
+static int fill_task(const struct fit_plan *plan, uint64_t group, const struct block *block, struct task *task, struct orch_err *err)
+{
+	json_t *variants = json_array();
 	int code = 0;
 
 	for (size_t v = 0; v < block->variant_count && !code; v++)
 		code = add_variant(plan, block->variants[v], variants, err);
-	for (unsigned f = 0; f < block->fold_count; f++)
-		json_array_append_new(folds, json_integer(plan->folds[block->fold_first + f]));
-	if (code) {
-		json_decref(variants);
-		json_decref(folds);
-		return code;
-	}
-	line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:o}", "type", "fit", "id", (json_int_t)0, "stage", stage->name,
-	        "model", 0, "shared", block->variant_count > 1 || block->fold_count > 1, "predictions", plan->keeps_files, "save_model",
-	        plan->keeps_files && plan->folds[block->fold_first] < 0, "scratch", plan->request.scratch, "folds", folds, "variants", variants);
-	*task = (struct task){.kind = TASK_FIT, .stage = plan->request.stage, .group = (int64_t)group,
-	        .fit_count = block->variant_count * block->fold_count, .line = line, .needs_setup = true};
-	return 1;
+	if (!code)
+		code = fill_line(plan, group, block->fold_first, block->fold_count, variants, task);
+	json_decref(variants);
+	return code;
 }
 
-int fit_plan_next(struct fit_plan *plan, struct task *task, struct orch_err *err)
+/* ---- several tasks in one message ---- */
+
+static bool may_go_together(const struct fit_plan *plan)
+{
+	return plan->request.stage == STAGE_HPO || (plan->request.stage == STAGE_LOFO && plan->units_per_task == 1);
+}
+
+/* The block of variants with all its folds: nothing done, nothing handed out. */
+static bool block_is_untouched(const struct fit_plan *plan, uint64_t first_task, const struct block *block)
+{
+	for (unsigned b = 0; b < plan->fold_blocks; b++)
+		if (bit_get(plan->handed, first_task + b))
+			return false;
+	for (size_t v = 0; v < block->variant_count; v++)
+		for (unsigned f = 0; f < plan->fold_count; f++)
+			if (bit_get(plan->bits, block->variants[v] * plan->fold_count + f))
+				return false;
+	return true;
+}
+
+/* From the cursor on, while blocks are untouched. 0: there are not two tasks to put together here. */
+static int fill_together(struct fit_plan *plan, size_t most, struct task *task, struct orch_err *err)
+{
+	static struct block block;
+	uint64_t first = plan->cursor, at = first;
+	json_t *variants = json_array(), *jobs = json_array();
+	int code = 0;
+
+	while (!code && at + plan->fold_blocks <= plan->tasks && at + plan->fold_blocks - first <= most) {
+		block_of(plan, at, &block);
+		if (!block_is_untouched(plan, at, &block) || (json_array_size(variants) + block.variant_count) * plan->fold_count > TOGETHER_FITS)
+			break;
+		for (size_t v = 0; v < block.variant_count && !code; v++)
+			code = add_variant(plan, block.variants[v], variants, err);
+		json_array_append_new(jobs, json_integer((json_int_t)block.variant_count));
+		at += plan->fold_blocks;
+	}
+	if (!code && at - first > 1) {
+		code = fill_line(plan, first, 0, plan->fold_count, variants, task);
+		task->parts = (unsigned)(at - first);
+		json_object_set(task->line, "jobs", jobs);
+		json_object_set_new(task->line, "folds_together", json_boolean(plan->share_folds));
+		for (; plan->cursor < at; plan->cursor++)
+			bit_set(plan->handed, plan->cursor);
+	}
+	json_decref(variants);
+	json_decref(jobs);
+	return code;
+}
+
+unsigned fit_plan_part(const struct fit_plan *plan, const struct task *task, size_t variant, int fold)
+{
+	json_t *jobs = json_object_get(task->line, "jobs"), *size;
+	size_t i, end = 0;
+
+	json_array_foreach(jobs, i, size) {
+		end += (size_t)json_integer_value(size);
+		if (variant < end)
+			return (unsigned)i * plan->fold_blocks + (plan->share_folds ? 0 : (unsigned)fold);
+	}
+	return 0;
+}
+
+int fit_plan_next(struct fit_plan *plan, size_t most, struct task *task, struct orch_err *err)
 {
 	static struct block block; /* 32 KiB: off the stack; the orchestrator has one thread */
 
@@ -290,6 +361,12 @@ int fit_plan_next(struct fit_plan *plan, struct task *task, struct orch_err *err
 		block_of(plan, group, &block);
 		if (block_is_done(plan, &block))
 			continue;
+		if (most > 1 && group % plan->fold_blocks == 0 && may_go_together(plan)) {
+			int code = fill_together(plan, most, task, err);
+
+			if (code)
+				return code;
+		}
 		bit_set(plan->handed, group);
 		plan->cursor++;
 		return fill_task(plan, group, &block, task, err);

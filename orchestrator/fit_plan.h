@@ -48,8 +48,12 @@ struct fit_address {
 bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const char *left_out, uint64_t *number);
 void fit_plan_mark(struct fit_plan *plan, uint64_t number);
 bool fit_plan_marked(const struct fit_plan *plan, uint64_t number);
-/* The next task with a fit that is neither done nor handed out in this run: 1 and *task; 0: no more. */
-int fit_plan_next(struct fit_plan *plan, struct task *task, struct orch_err *err);
+/* The next task with a fit that is neither done nor handed out in this run: 1 and *task; 0: no more. most > 1: up to so many tasks of the
+ * search, or of units left out one by one, may go together in one message (task->parts). Each stays a job of its own in the worker, so no
+ * result depends on it; blocks of which a part is done already go alone. */
+int fit_plan_next(struct fit_plan *plan, size_t most, struct task *task, struct orch_err *err);
+/* Which part of a task a result belongs to: 0 .. parts - 1; it is task number task->group + that of the plan. */
+unsigned fit_plan_part(const struct fit_plan *plan, const struct task *task, size_t variant, int fold);
 /* Task `number` (below fit_plan_tasks), whatever is done or handed out; it is not handed out by this. 1 and *task. */
 int fit_plan_task(const struct fit_plan *plan, uint64_t number, struct task *task, struct orch_err *err);
 /* Address of the result (variant, fold) of a task of this plan. */

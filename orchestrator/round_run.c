@@ -372,10 +372,25 @@ static void show_stage(struct round_run *run, enum stage_id stage)
 	display_stage(run->campaign->display, &view);
 }
 
+static int next_fits(struct round_run *run, unsigned stage, struct task *task, struct orch_err *err)
+{
+	struct fit_plan *plan = run->plans[stage];
+	uint64_t fits = fit_plan_fits(plan), left = (uint64_t)((double)fit_plan_tasks(plan) * (double)(fits - fit_plan_done(plan)) / (double)(fits ? fits : 1));
+
+	return fit_plan_next(plan, batching_next(&run->batching, stage, left), task, err);
+}
+
 static int next(void *context, struct task *task, struct orch_err *err)
 {
 	struct round_run *run = context;
+	struct batching_single single;
 
+	if (batching_take_single(&run->batching, &single)) {
+		int code = fit_plan_task(run->plans[single.stage], single.number, task, err);
+
+		task->attempt = single.attempt;
+		return code;
+	}
 	for (unsigned s = 0; s < STAGE_COUNT; s++) {
 		const struct stage *stage = &stage_table[s];
 		int code;
@@ -394,7 +409,7 @@ static int next(void *context, struct task *task, struct orch_err *err)
 				return code;
 			show_stage(run, s);
 		}
-		if (run->plans[s] && (code = fit_plan_next(run->plans[s], task, err)))
+		if (run->plans[s] && (code = next_fits(run, s, task, err)))
 			return code;
 		if (fits_complete(run, s) && committed(run, stage->write_after))
 			for (unsigned part = 0; part < part_count(s); part++)
@@ -475,7 +490,7 @@ static int put_attempt(struct round_run *run, const struct task *task, const str
 	return ledger_put_attempt(run->campaign->ledger, &attempt, err);
 }
 
-static int telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err)
+int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err)
 {
 	json_t *fields = json_pack("{s:s, s:s, s:I, s:i, s:i, s:f, s:f, s:I, s:I, s:s}", "stage", stage_table[task->stage].name, "kind",
 	        task->kind == TASK_FIT ? "fit" : "write", "group", (json_int_t)task->group, "attempt", (int)task->attempt, "pid", (int)outcome->pid,
@@ -487,6 +502,8 @@ static int telemetry(struct round_run *run, const struct task *task, const struc
 
 	if (variant) {
 		json_object_set_new(fields, "fits", json_integer((json_int_t)task->fit_count));
+		if (task->parts > 1)
+			json_object_set_new(fields, "tasks", json_integer(task->parts));
 		json_object_set(fields, "trial", json_object_get(variant, "trial"));
 		json_object_set(fields, "folds", json_object_get(task->line, "folds"));
 	}
@@ -514,7 +531,7 @@ static json_t *failed_results(const struct task *task, const struct task_outcome
 	return results;
 }
 
-static int fits_ended(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err)
+int round_run_results(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err)
 {
 	struct ledger *ledger = run->campaign->ledger;
 	struct orch_err file_err = {0};
@@ -553,6 +570,7 @@ static int fits_ended(struct round_run *run, struct task *task, struct task_outc
 	json_decref(results);
 	run->stage_seconds[task->stage] += outcome->seconds;
 	run->stage_fits[task->stage] += task->fit_count;
+	batching_note(&run->batching, task->stage, task->parts, outcome->seconds);
 	show_stage(run, (enum stage_id)task->stage);
 	return code;
 }
@@ -590,13 +608,13 @@ static int write_ended(struct round_run *run, struct task *task, struct task_out
 static int finished(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err)
 {
 	struct round_run *run = context;
-	int code = telemetry(run, task, outcome, err);
+	int code = round_run_telemetry(run, task, outcome, err);
 
 	if (outcome->peak_rss > run->campaign->memory_peak)
 		run->campaign->memory_peak = outcome->peak_rss;
 	if (code)
 		return code;
-	return task->kind == TASK_WRITE ? write_ended(run, task, outcome, err) : fits_ended(run, task, outcome, err);
+	return task->kind == TASK_WRITE ? write_ended(run, task, outcome, err) : round_run_results(run, task, outcome, err);
 }
 
 /* The first failed fit's own words, for an attempt whose worker lived. */
@@ -634,7 +652,7 @@ static void say_attempt(struct round_run *run, const struct task *task, const ch
 		display_line(display, "%s: writing it failed (%s)%s: %.160s", stage_table[task->stage].name, cause, will_retry ? ", trying again" : "", text);
 }
 
-static int attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
+int round_run_attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
 {
 	struct round_run *run = context;
 	struct task_outcome shown = *outcome;
@@ -647,7 +665,7 @@ static int attempt_failed(void *context, const struct task *task, const struct t
 	shown.text = (char *)text;
 	code = put_attempt(run, task, &shown, cause, err);
 	if (!code && will_retry)
-		code = telemetry(run, task, &shown, err);
+		code = round_run_telemetry(run, task, &shown, err);
 	if (!code)
 		code = campaign_event(run->campaign, "attempt_failed", json_pack("{s:i, s:s, s:I, s:i, s:s, s:s, s:b}", "round", (int)run->round, "stage",
 		        stage_table[task->stage].name, "trial", (json_int_t)json_get_int(variant, "trial", -1), "attempt", (int)task->attempt, "cause", cause,
@@ -741,6 +759,8 @@ int round_run_open(struct campaign *campaign, unsigned round, struct round_run *
 	run->campaign = campaign;
 	run->round = round;
 	run->trial = run->best_trial = -1;
+	batching_init(&run->batching, (double)(campaign->plan.memory_limit >> 20) / campaign->plan.workers, (double)process_cores() / campaign->plan.workers,
+	        campaign->plan.workers, campaign->spec->resources.batch);
 	run->scratch = campaign_dir_path(campaign->dir, scratch);
 	free(scratch);
 	code = search_open(campaign->spec, round, &run->search, err);
@@ -762,7 +782,7 @@ int round_run_open(struct campaign *campaign, unsigned round, struct round_run *
 
 int round_run_stages(struct round_run *run, struct orch_err *err)
 {
-	struct scheduler_source source = {.context = run, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	struct scheduler_source source = {.context = run, .next = next, .finished = finished, .attempt_failed = round_run_attempt_failed, .split = round_run_split, .tick = tick};
 	int code = scheduler_run(run->campaign->scheduler, &source, err);
 	int flushed = ledger_flush(run->campaign->ledger, code ? NULL : err);
 
@@ -788,6 +808,7 @@ void round_run_close(struct round_run *run)
 	for (size_t i = 0; i < run->partial_count; i++)
 		free(run->partials[i].scores);
 	free(run->partials);
+	batching_release(&run->batching);
 	json_decref(run->params);
 	json_decref(run->dropped);
 	json_decref(run->left_out);

@@ -2,6 +2,7 @@
 #ifndef ORCHESTRATOR_ROUND_RUN_H
 #define ORCHESTRATOR_ROUND_RUN_H
 
+#include "orchestrator/batching.h"
 #include "orchestrator/campaign.h"
 #include "orchestrator/drop_sets.h"
 #include "orchestrator/fit_plan.h"
@@ -35,10 +36,19 @@ struct round_run {
 	size_t partial_count;
 	uint64_t failed[STAGE_COUNT], stage_fits[STAGE_COUNT];
 	double stage_seconds[STAGE_COUNT];
+	struct batching batching;
 	unsigned attempts_said; /* failed attempts that were told one by one */
 };
 int round_run_open(struct campaign *campaign, unsigned round, struct round_run **out, struct orch_err *err);
 int round_run_stages(struct round_run *run, struct orch_err *err); /* ORCH_ESTOPPED: resumable */
 void round_run_close(struct round_run *run); /* keeps finished stages in the work folder */
+
+/* --- parts, shared by round_*.c --- */
+/* Takes the results of a task of fits in one transaction, or as many of them as outcome has. */
+int round_run_results(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err);
+int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err);
+/* scheduler_source's; context is the run. */
+int round_run_attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err);
+int round_run_split(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 
 #endif

@@ -218,6 +218,10 @@ static int task_ended(struct scheduler *scheduler, const struct scheduler_source
 		worker->setup_generation = 0; /* perhaps it was the setup that failed: the next task brings it again */
 	if (outcome.end == TASK_CANCELLED || (bad && draining(scheduler) && (outcome.end != TASK_OK || task.attempt < scheduler->options.retries)))
 		goto out; /* not finished: done again by the resume, and no attempt is counted */
+	if (bad && task.parts > 1 && source->split && (outcome.end != TASK_OK || retry)) {
+		code = source->split(source->context, &task, &outcome, err);
+		goto out;
+	}
 	if (bad)
 		code = source->attempt_failed(source->context, &task, &outcome, retry, err);
 	if (!code && retry)
@@ -287,14 +291,15 @@ static int serve_worker(struct scheduler *scheduler, const struct scheduler_sour
 static void watch_worker(struct scheduler *scheduler, struct worker_process *worker, double now, bool memory)
 {
 	const struct scheduler_options *options = &scheduler->options;
+	unsigned parts = worker->task.parts > 1 ? worker->task.parts : 1;
+	double since = parts > 1 ? worker->last_result : worker->task_started;
 
 	worker_process_tick(worker, now);
 	if (worker->state == WORKER_STARTING && now - worker->started > (options->start_seconds > 0 ? options->start_seconds : START_SECONDS))
 		worker_process_kill(worker, TASK_TIMEOUT);
 	if (worker->state != WORKER_BUSY)
 		return;
-	if (options->timeout_each > 0 && worker->task.kind == TASK_FIT &&
-	        now - worker->task_started > options->timeout_each * (double)worker->task.fit_count)
+	if (options->timeout_each > 0 && worker->task.kind == TASK_FIT && now - since > options->timeout_each * (double)(worker->task.fit_count / parts))
 		worker_process_kill(worker, TASK_TIMEOUT);
 	if (memory) {
 		uint64_t rss = process_tree_rss_anon(worker->pid);

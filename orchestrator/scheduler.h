@@ -23,6 +23,10 @@ struct scheduler_source {
 	int (*finished)(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 	/* An attempt failed; will_retry says what happens next. */
 	int (*attempt_failed)(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err);
+	/* A task of several parts did not end well: what its outcome holds of good parts may be taken, the others come again from next, one by one.
+	 * No attempt of theirs is counted by this (it is not known which part was to blame) but those the callee counts. Negative: fatal. NULL: such a
+	 * task is treated like another. */
+	int (*split)(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 	/* Every 100 ms or so, and when all is idle: flush what waits, redraw, write status. Negative: fatal. */
 	int (*tick)(void *context, struct orch_err *err);
 };
@@ -30,7 +34,7 @@ struct scheduler_options {
 	const char *program;   /* /proc/self/exe resolved */
 	unsigned workers, threads, retries;
 	uint64_t memory_each;  /* bytes a worker may use; 0: not watched */
-	double timeout_each;   /* seconds for one fit; a task has fit_count times as long; 0: none */
+	double timeout_each;   /* seconds for one fit; a job of several has so many times as long, from the last result on; 0: none */
 	double start_seconds;  /* a worker that has not said "ready" by then is given up; 0: a minute */
 };
 struct scheduler_worker_view { /* for status */

@@ -115,7 +115,7 @@ struct spec_rfe {
 	double tolerance;
 };
 struct spec_resources {
-	unsigned workers, threads; /* 0: auto */
+	unsigned workers, threads, batch; /* 0: auto */
 	uint64_t memory;           /* bytes; 0: 80 % of what there is */
 	double fit_timeout;        /* seconds; 0: none */
 	unsigned retries;          /* further attempts after the first */

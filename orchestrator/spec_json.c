@@ -349,6 +349,7 @@ static void build_rest(struct builder *builder, const json_t *resolved)
 	spec->lofo.auto_groups = json_get_real(json_object_get(lofo, "groups"), "auto", 0);
 	expect(builder, spec->lofo.auto_groups >= 0 && spec->lofo.auto_groups <= 1, "lofo.groups.auto");
 	spec->resources.workers = (unsigned)json_get_int(resources, "workers", 0);
+	spec->resources.batch = (unsigned)json_get_int(resources, "batch", 0);
 	spec->resources.threads = (unsigned)json_get_int(resources, "threads", 0);
 	spec->resources.memory = (uint64_t)json_get_int(resources, "memory", 0);
 	spec->resources.fit_timeout = json_get_real(resources, "fit_timeout", 0);

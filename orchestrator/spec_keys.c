@@ -97,6 +97,7 @@ const struct spec_key spec_keys[] = {
 	{"resources", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "what orch may use", NULL, NULL},
 	{"resources.workers", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "worker processes", NULL, NULL},
 	{"resources.threads", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "threads of each worker", NULL, NULL},
+	{"resources.batch", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "small tasks that go to a worker in one message; auto: as many as take a quarter of a second", NULL, NULL},
 	{"resources.memory", SPEC_BYTES, "0", 32.0 * (1 << 20), 1e15, NULL, NULL, "all of orch together; default 80 % of what machine or container has", NULL, NULL},
 	{"resources.fit_timeout", SPEC_SECONDS, "3600.0", 0.1, 1e8, NULL, NULL, "for one fit", NULL, NULL},
 	{"resources.retries", SPEC_INT, "1", 0, 100, NULL, NULL, "further attempts after the first", NULL, NULL},

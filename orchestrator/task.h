@@ -4,6 +4,7 @@
  *   {"type":"setup","protocol":1,"spec":{..},"base":DIR,"frame":PATH,"folds":PATH,"round":N,"features":[..]}   before the first task of a round
  *   {"type":"fit","id":I,"stage":S,"model":M,"attempt":A,"seed":U,"shared":B,"predictions":B,"save_model":B,"scratch":DIR,
  *    "folds":[..],"variants":[{"trial":T,"params":{..},"left_out":[..]},..]}
+ *       several small jobs in one message: "jobs":[n,..] variants of each in turn, and "folds_together":B, whether a job has all folds or one at a time
  *   {"type":"write","id":I,"round":N,"stage":S,"campaign":DIR,"work":DIR,"folder":DIR}      write a stage's artifacts into folder;
  *                                                                                          with "part":P one part of them, beside others
  *   {"type":"prepare","id":I,"preparation":{..},"source_hash":H}                          read the source into the cache
@@ -40,6 +41,7 @@ struct task {
 	int64_t group;     /* which task of the stage: 0 .. stage's task count - 1 */
 	unsigned attempt;  /* attempts that failed before */
 	size_t fit_count;  /* variants x folds; 0 for others */
+	unsigned parts;    /* tasks of the plan that go together, group and those after it; 0 is taken as 1 */
 	json_t *line;      /* the object sent; owned */
 	bool needs_setup;  /* fits and writes work on the round's setup */
 };

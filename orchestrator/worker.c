@@ -19,6 +19,8 @@
 #include "storage/base/trace.h"
 #include "storage/dataset.h"
 
+#define FLUSH_SECONDS 0.05 /* results of small fits wait for each other that long: a write for each would cost more than the fit */
+
 /* The orchestrator is gone: nothing we started may outlive it. */
 static void on_orphaned(int number)
 {
@@ -36,15 +38,24 @@ static void on_term(int number)
 	_exit(143);
 }
 
+static void put_line(struct worker *worker, const json_t *line)
+{
+	worker->line.length = 0;
+	json_write(line, JSON_STYLE_LINE, &worker->line);
+	text_add(&worker->line, "\n");
+	fwrite(worker->line.data, 1, worker->line.length, worker->out);
+}
+
+static void flush(struct worker *worker)
+{
+	fflush(worker->out);
+	worker->flushed = process_clock();
+}
+
 void worker_send(struct worker *worker, const json_t *line)
 {
-	struct text_buf buf = {0};
-
-	json_write(line, JSON_STYLE_LINE, &buf);
-	text_add(&buf, "\n");
-	fwrite(buf.data, 1, buf.length, worker->out);
-	fflush(worker->out);
-	text_buf_release(&buf);
+	put_line(worker, line);
+	flush(worker);
 }
 
 static json_t *safe_text(const char *text)
@@ -79,7 +90,9 @@ void worker_send_result(struct worker *worker, json_int_t id, size_t variant, in
 	}
 	if (note)
 		json_object_set_new(line, "note", safe_text(note));
-	worker_send(worker, line);
+	put_line(worker, line);
+	if (process_clock() - worker->flushed > FLUSH_SECONDS)
+		flush(worker);
 	json_decref(line);
 }
 
@@ -234,5 +247,6 @@ int worker_run(void)
 	study_close(worker.study);
 	spec_release(worker.spec);
 	fclose(worker.out);
+	text_buf_release(&worker.line);
 	return 0;
 }

@@ -8,19 +8,22 @@
 
 #include "orchestrator/study.h"
 #include "orchestrator/task.h"
+#include "storage/base/text.h"
 
 struct worker {
 	FILE *out; /* the protocol's stream; fd 1 itself points to stderr, so that a library's chatter cannot break a line */
 	struct spec *spec;
 	struct study *study;
 	unsigned round;
+	struct text_buf line; /* being written */
+	double flushed;       /* when the stream was */
 	bool failures_are_final; /* a built-in engine that refused its input will refuse it again: no retry */
 };
 int worker_run(void); /* exit status */
 
 /* One fit task: a result line for each fit. A negative code ends the task with an error line. */
 int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err);
-/* One result line. failed: why, or NULL with score and metrics. Takes metrics and files. */
+/* One result line; it may wait a moment for others, the end of the task sends them all. failed: why, or NULL with score and metrics. Takes metrics and files. */
 void worker_send_result(struct worker *worker, json_int_t id, size_t variant, int fold, double score, json_t *take_metrics, json_t *take_files,
                         const char *note, const char *failed);
 void worker_send(struct worker *worker, const json_t *line);

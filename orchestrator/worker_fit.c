@@ -303,11 +303,33 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 	return code;
 }
 
+/* Several tasks of the plan in one message: each is the job that it would have been alone. */
+static int run_jobs(struct fit_task *fit, const json_t *jobs, struct orch_err *err)
+{
+	size_t folds = json_get_bool(fit->line, "folds_together", 0) ? fit->fold_count : 1, first = 0, i;
+	json_t *size;
+	int code = 0;
+
+	json_array_foreach(jobs, i, size) {
+		size_t count = (size_t)json_integer_value(size);
+
+		if (first + count > fit->variant_count)
+			return orch_fail(err, ORCH_EFIT, "a task has jobs of more variants than it has");
+		for (size_t f = 0; f < fit->fold_count && !code; f += folds)
+			code = run_job(fit, f, folds, first, count, err);
+		first += count;
+	}
+	return code;
+}
+
 /* Shared: one job for all. Else every fit is a job of its own. */
 static int run_all(struct fit_task *fit, struct orch_err *err)
 {
+	const json_t *jobs = json_object_get(fit->line, "jobs");
 	int code = 0;
 
+	if (jobs && !fit->engine->external)
+		return run_jobs(fit, jobs, err);
 	if (json_get_bool(fit->line, "shared", 0) && !fit->engine->external)
 		return run_job(fit, 0, fit->fold_count, 0, fit->variant_count, err);
 	for (size_t v = 0; v < fit->variant_count && !code; v++)

@@ -149,7 +149,7 @@ void worker_process_assign(struct worker_process *worker, struct task *take_task
 	*take_task = (struct task){0};
 	worker->outcome = (struct task_outcome){
 	        .results = json_array(), .wall_start = process_wall(), .pid = worker->pid};
-	worker->task_started = process_clock();
+	worker->task_started = worker->last_result = process_clock();
 	worker->state = WORKER_BUSY;
 	worker->used = true;
 	free(worker->answered);
@@ -228,6 +228,7 @@ static bool take_line(struct worker_process *worker, const char *line, size_t le
 		if (worker->state == WORKER_STARTING)
 			worker->state = WORKER_IDLE;
 	} else if (!strcmp(type, "result")) {
+		worker->last_result = process_clock();
 		take_result(worker, object);
 	} else if (!strcmp(type, "output")) {
 		json_decref(worker->outcome.output);

@@ -28,7 +28,7 @@ struct worker_process {
 	struct task task;             /* while busy */
 	struct task_outcome outcome;  /* gathered while busy */
 	unsigned setup_generation;    /* which setup it has seen */
-	double task_started, term_sent, started;
+	double task_started, last_result /* or the start of the task */, term_sent, started;
 	uint64_t rss_first;           /* anonymous memory after its first task */
 	uint64_t tasks_done;
 	bool used;                    /* it was given a task: it starts well */

@@ -31,6 +31,16 @@ spec leak "[leak]" ", megabytes: 150"
 expect leak__worker_is_replaced 0 '' "$ORCH" start -q --allow-large leak.yaml
 same leak__no_trial_failed "$(grep -c ',failed$' leak/rounds/round_000/01_hpo/trials.csv)" 0
 [ "$(grep -o '"pid": *[0-9]*' leak/telemetry/round_000.jsonl | sort -u | wc -l)" -gt 2 ] && ok leak__fresh_workers || not_ok leak__fresh_workers "the same workers went on"
+# What travels together ends the same: one trial that kills its worker takes nobody with it, one that fails is tried again by itself.
+for batch in 1 16; do
+	spec together_$batch "[ok, fail, flaky, crash]" ""
+	sed -i "s/x: .0.2, 0.4./x: [0.1, 0.2, 0.3, 0.4, 0.5]/; s/workers: 2/workers: 2, batch: $batch/; s/fit_timeout: 2s/fit_timeout: 20s/" together_$batch.yaml
+	expect together_${batch}__campaign_goes_on 0 '' "$ORCH" start -q together_$batch.yaml
+	same together_${batch}__crashes_and_first_attempts "$(failed_as together_$batch signal)" 30
+	same together_${batch}__failures_are_tried_again "$(failed_as together_$batch error)" 20
+done
+same together__same_trials "$(sha256sum <together_1/rounds/round_000/01_hpo/trials.csv)" "$(sha256sum <together_16/rounds/round_000/01_hpo/trials.csv)"
+grep -q '"tasks": *1[0-9]' together_16/telemetry/round_000.jsonl && ok together__in_one_message || not_ok together__in_one_message "no task of several"
 spec all "[fail]" ""
 expect all_fail__exit_1 1 'no trial' "$ORCH" start -q all.yaml
 finish

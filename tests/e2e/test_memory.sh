@@ -10,7 +10,7 @@ metric: rmse
 model: $2
 hpo: {sampler: random, trials: 500, space: $3}
 lofo: {enabled: false}
-resources: {workers: 1}
+resources: {workers: 1, batch: 1}
 YAML
 	expect "$1__runs" 0 '' "$ORCH" start -q "$1.yaml"
 	grep -o '"rss_after": *[0-9]*' "$1/telemetry/round_000.jsonl" | grep -o '[0-9]*$' | awk '{y[NR] = $1 / 1024} END {

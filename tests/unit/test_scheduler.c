@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/scheduler.h"
@@ -46,6 +47,8 @@ static const char script[] =
 	"  *do_close*) exec 1>&-; sleep 30 ;;\n"
 	"  *do_hang*) sleep 30 & wait ;;\n"
 	"  *do_ignore_term*) trap '' TERM; while :; do sleep 1; done ;;\n"
+	"  *do_parts*) for v in 0 1 2; do echo \"${good/\\\"variant\\\":0/\\\"variant\\\":$v}\"; done; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
+	"  *do_slow_parts*) for v in 0 1 2; do sleep 0.4; echo \"${good/\\\"variant\\\":0/\\\"variant\\\":$v}\"; done; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
 	"  *do_error*) echo \"{\\\"type\\\":\\\"error\\\",\\\"id\\\":$id,\\\"code\\\":-10,\\\"text\\\":\\\"no such thing\\\"}\" ;;\n"
 	"  *do_failed*) echo \"{\\\"type\\\":\\\"result\\\",\\\"id\\\":$id,\\\"variant\\\":0,\\\"fold\\\":0,\\\"failed\\\":\\\"singular\\\"}\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
 	"  *do_flaky*) if [[ $line == *'\"attempt\":0'* || $line == *'\"attempt\": 0'* ]]; then exit 3; fi; echo \"$good\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
@@ -57,6 +60,7 @@ struct fixture {
 	char program[64];
 	const char **names;
 	size_t given, ended_well, ended_badly, attempts;
+	size_t split;
 	enum task_end last_end;
 	char last_text[4096];
 };
@@ -132,6 +136,32 @@ static int attempt_failed(void *context, const struct task *task, const struct t
 	fixture->attempts++;
 	fixture->last_end = outcome->end;
 	snprintf(fixture->last_text, sizeof fixture->last_text, "%s", outcome->text ? outcome->text : "");
+	return 0;
+}
+
+/* Tasks of three parts. */
+static int next_parts(void *context, struct task *task, struct orch_err *err)
+{
+	struct fixture *fixture = context;
+	const char *name = fixture->names[fixture->given];
+
+	(void)err;
+	if (!name)
+		return 0;
+	fixture->given++;
+	*task = (struct task){.kind = TASK_FIT, .fit_count = 3, .parts = 3, .line = json_pack("{s:s, s:I, s:s, s:[i], s:[{s:i}, {s:i}, {s:i}]}", "type", "fit", "id",
+	        (json_int_t)0, "stage", name, "folds", 0, "variants", "trial", 0, "trial", 1, "trial", 2)};
+	return 1;
+}
+
+static int split(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err)
+{
+	struct fixture *fixture = context;
+
+	(void)err;
+	assert_int_equal(task->parts, 3);
+	fixture->split++;
+	fixture->last_end = outcome->end;
 	return 0;
 }
 
@@ -222,6 +252,48 @@ static void scheduler__second_attempt_counts(void **state)
 	run(fixture, 1, 1, 0, names);
 	assert_int_equal(fixture->attempts, 1);
 	assert_int_equal(fixture->ended_well, 1);
+}
+
+static void run_parts(struct fixture *fixture, double timeout, const char **names)
+{
+	struct scheduler_options options = {.program = fixture->program, .workers = 1, .threads = 1, .retries = 1, .timeout_each = timeout};
+	struct scheduler_source source = {.context = fixture, .next = next_parts, .finished = finished, .attempt_failed = attempt_failed, .split = split, .tick = tick};
+	struct scheduler *scheduler = NULL;
+
+	fixture->names = names;
+	assert_int_equal(scheduler_open(&options, &scheduler, NULL), 0);
+	assert_int_equal(scheduler_run(scheduler, &source, NULL), 0);
+	scheduler_close(scheduler);
+}
+
+/* What fails in company is given back to the source: no attempt is counted, nothing is retried by the scheduler. */
+static void scheduler__parts_that_fail_are_given_back(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"do_parts", "do_exit", "do_parts", NULL};
+
+	run_parts(fixture, 0, names);
+	assert_int_equal(fixture->ended_well, 2);
+	assert_int_equal(fixture->split, 1);
+	assert_int_equal(fixture->last_end, TASK_EXIT);
+	assert_int_equal(fixture->attempts, 0);
+	assert_int_equal(fixture->given, 3);
+}
+
+/* The limit is for one fit: each result begins it anew, and a message of many does not wait many times as long. */
+static void scheduler__parts_are_timed_one_by_one(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"do_slow_parts", "do_hang", NULL};
+	struct timespec before, after;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	run_parts(fixture, 0.9, names);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_int_equal(fixture->ended_well, 1);
+	assert_int_equal(fixture->split, 1);
+	assert_int_equal(fixture->last_end, TASK_TIMEOUT);
+	assert_true(after.tv_sec - before.tv_sec < 20); /* the hang alone would be 30 s */
 }
 
 static void scheduler__gives_up_when_no_worker_starts(void **state)
@@ -383,6 +455,8 @@ int main(void)
 		CASE(scheduler__survives_failed_fit),
 		CASE(scheduler__retries_as_told),
 		CASE(scheduler__second_attempt_counts),
+		CASE(scheduler__parts_that_fail_are_given_back),
+		CASE(scheduler__parts_are_timed_one_by_one),
 		CASE(scheduler__gives_up_when_no_worker_starts),
 		CASE(scheduler__gives_up_when_no_worker_gets_ready),
 		CASE(scheduler__gives_up_when_workers_greet_wrongly),

@@ -381,6 +381,8 @@ static const struct {
 	        "3:21: resources.memory must be a size like 8GiB, from 32.0 MiB to 909 TiB, not \"1e400\""},
 	{"workers", BASE "resources: {workers: 0}\n",
 	        "3:22: resources.workers must be an integer from 1 to 1024, or auto, not 0"},
+	{"batch", BASE "resources: {batch: 5000}\n",
+	        "3:20: resources.batch must be an integer from 1 to 1024, or auto, not 5000"},
 	{"threads", BASE "resources: {threads: many}\n",
 	        "3:22: resources.threads must be an integer from 1 to 1024, or auto, not \"many\""},
 	{"timeout", BASE "resources: {fit_timeout: soon}\n",
