@@ -61,20 +61,31 @@ bool configuration_set(const struct space *space, size_t axis, uint64_t fraction
 	return true;
 }
 
+void configuration_cell(const struct space *space, size_t axis, uint64_t digit, double *low, double *high)
+{
+	const struct space_axis *a = space_axis(space, axis);
+	double count = (double)space_axis_count(space, axis), step = step_of(a), all = 1;
+
+	*low = (double)digit / count;
+	*high = (double)(digit + 1) / count;
+	if (a->kind == SPACE_CHOICE || !a->log)
+		return;
+	all = log((a->low + count * step) / a->low);
+	*low = log((a->low + (double)digit * step) / a->low) / all;
+	*high = log((a->low + (double)(digit + 1) * step) / a->low) / all;
+}
+
 double configuration_fraction(const struct space *space, size_t axis, const struct configuration *configuration)
 {
 	const struct space_axis *a = space_axis(space, axis);
-	uint64_t count = space_axis_count(space, axis), digit = configuration->digits[axis];
-	double value = configuration->values[axis], step = step_of(a), all;
+	double value = configuration->values[axis], low, high;
 
-	if (digit == SPACE_ABSENT)
+	if (configuration->digits[axis] == SPACE_ABSENT)
 		return NAN;
-	if (count == SPACE_ENDLESS)
+	if (space_axis_count(space, axis) == SPACE_ENDLESS)
 		return a->log ? log(value / a->low) / log(a->high / a->low) : (value - a->low) / (a->high - a->low);
-	if (a->kind == SPACE_CHOICE || !a->log)
-		return ((double)digit + 0.5) / (double)count;
-	all = log((a->low + (double)count * step) / a->low);
-	return 0.5 * (log((a->low + (double)digit * step) / a->low) + log((a->low + (double)(digit + 1) * step) / a->low)) / all;
+	configuration_cell(space, axis, configuration->digits[axis], &low, &high);
+	return 0.5 * (low + high);
 }
 
 /* --- as JSON --- */

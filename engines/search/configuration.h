@@ -24,6 +24,8 @@ void configuration_release(struct configuration *configuration);
 bool configuration_set(const struct space *space, size_t axis, uint64_t fraction, struct configuration *configuration);
 /* The middle of the part of [0, 1) that is this axis' value; NaN when absent. */
 double configuration_fraction(const struct space *space, size_t axis, const struct configuration *configuration);
+/* The part of [0, 1) that is this digit of an axis with finitely many values. */
+void configuration_cell(const struct space *space, size_t axis, uint64_t digit, double *low, double *high);
 /* The searched parameters in the order of the axes, absent ones left out. New reference. */
 json_t *configuration_object(const struct space *space, const struct configuration *configuration);
 /* The inverse; false when params is no configuration of the space: a value outside, one missing, or one whose condition does not hold.

@@ -54,8 +54,9 @@ struct sampler {
 };
 /* grid: all of it, in the order of space.h; lists only.
  * random: independent draws, each value a hash of (seed, round, trial, try, parameter).
- * sobol: points of a scrambled Sobol sequence. */
-extern const struct sampler sampler_grid, sampler_random, sampler_sobol;
+ * sobol: points of a scrambled Sobol sequence.
+ * tpe: Parzen estimators of good and of poor configurations (sampler_tpe.c). */
+extern const struct sampler sampler_grid, sampler_random, sampler_sobol, sampler_tpe;
 extern const struct sampler *const sampler_table[]; /* NULL-terminated */
 const struct sampler *sampler_find(const char *name); /* NULL: none of that name */
 

@@ -7,6 +7,7 @@
  * independently. A trial takes the next point whose configuration no earlier trial has. */
 #include "engines/address.h"
 #include "engines/search/drawn.h"
+#include "engines/search/sobol.h"
 
 #define BITS 32
 #define DIMENSIONS 53 /* all primitive polynomials up to degree 8 */
@@ -80,22 +81,27 @@ static uint64_t scramble(uint64_t key, uint32_t bits)
 }
 
 /* Behind 2^32 points the sequence starts again with another scrambling. */
-static void sobol_draw(const struct drawn *drawn, uint64_t trial, uint64_t draw, struct configuration *out)
+void sobol_point(const struct space *space, uint64_t key, uint64_t number, struct configuration *out)
 {
-	uint64_t key = address_hash(drawn->key, draw >> BITS);
+	uint64_t again = address_hash(key, number >> BITS);
 	size_t next = 0;
 
-	(void)trial;
-	for (size_t i = 0; i < space_axes(drawn->space); i++) {
-		size_t a = space_order(drawn->space)[i];
-		uint64_t name = address_text(key, space_axis(drawn->space, a)->name);
+	for (size_t i = 0; i < space_axes(space); i++) {
+		size_t a = space_order(space)[i];
+		uint64_t name = address_text(again, space_axis(space, a)->name);
 
 		if (next < DIMENSIONS)
-			configuration_set(drawn->space, a, scramble(name, sobol_bits(next, (uint32_t)draw)), out);
+			configuration_set(space, a, scramble(name, sobol_bits(next, (uint32_t)number)), out);
 		else
-			configuration_set(drawn->space, a, address_hash(name, draw), out);
-		next += space_axis_count(drawn->space, a) > 1;
+			configuration_set(space, a, address_hash(name, number), out);
+		next += space_axis_count(space, a) > 1;
 	}
+}
+
+static void sobol_draw(const struct drawn *drawn, uint64_t trial, uint64_t draw, struct configuration *out)
+{
+	(void)trial;
+	sobol_point(drawn->space, drawn->key, draw, out);
 }
 
 static int sobol_open(const struct sampler_request *request, void **state, struct orch_err *err)

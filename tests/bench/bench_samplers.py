@@ -1,0 +1,107 @@
+"""orch's samplers and Optuna's on the same functions and as many trials: the median over 20 seeds of the best value's distance to the least.
+
+    make build/tests/bench/bench_samplers && python3 tests/bench/bench_samplers.py [--peers] [SAMPLER ...]
+
+Optuna's figures are kept in tests/bench/samplers_optuna.json, because its Gaussian process takes an hour; --peers measures them again, with
+the Python that PEERS_PYTHON names (default build/peers/bin/python; it needs optuna, scipy and torch). The values come from our own
+program, so that both see the same functions. A ratio below 1: orch got closer.
+"""
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.environ.get("BENCH_SAMPLERS", "build/tests/bench/bench_samplers")
+RECORD = os.environ.get("BENCH_SAMPLERS_RECORD", os.path.join(HERE, "samplers_optuna.json"))
+FUNCTIONS = "branin hartmann3 hartmann6 ackley5 rosenbrock4 levy5 griewank5 rastrigin4 styblinski_tang4 mixed".split()
+TRIALS = {"tpe": 100, "gp": 60}
+SEEDS = 20
+
+
+def median(values):
+    values = sorted(values)
+    return 0.5 * (values[(len(values) - 1) // 2] + values[len(values) // 2])
+
+
+def suggest(trial, space):
+    params = {}
+    for name, axis in space.items():
+        axis = {"list": axis} if isinstance(axis, list) else axis
+        if any(params.get(parent) != value for parent, value in axis.get("when", {}).items()):
+            continue
+        if "list" in axis:
+            params[name] = trial.suggest_categorical(name, axis["list"])
+        elif "int" in axis:
+            params[name] = trial.suggest_int(name, *axis["int"], step=axis.get("step", 1), log=axis.get("log", False))
+        else:
+            params[name] = trial.suggest_float(name, *axis["float"], step=axis.get("step"), log=axis.get("log", False))
+    return params
+
+
+def peer(sampler, function, trials, seeds):
+    """Runs under PEERS_PYTHON."""
+    import warnings
+
+    import optuna
+
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    kinds = {
+        "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
+        "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
+    }
+    if sampler == "gp":
+        import torch
+
+        torch.set_num_threads(1)
+    server = subprocess.Popen([PROGRAM, "serve", function], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    space = json.loads(server.stdout.readline())
+
+    def objective(trial):
+        server.stdin.write(json.dumps(suggest(trial, space)) + "\n")
+        server.stdin.flush()
+        return float(server.stdout.readline())
+
+    best = []
+    for seed in range(1, seeds + 1):
+        study = optuna.create_study(sampler=kinds[sampler](seed))
+        study.optimize(objective, n_trials=trials)
+        best.append(float("%.6g" % study.best_value))
+    server.stdin.close()
+    server.wait()
+    print(json.dumps({"version": optuna.__version__, "trials": trials, "median": median(best), "seeds": sorted(best)}))
+
+
+def main():
+    words = [w for w in sys.argv[1:] if w != "--peers"]
+    if words[:1] == ["peer"]:
+        return peer(words[1], words[2], int(words[3]), int(words[4]))
+    record = json.load(open(RECORD)) if os.path.exists(RECORD) else {}
+    if "--peers" in sys.argv:
+        python = os.environ.get("PEERS_PYTHON", "build/peers/bin/python")
+        for sampler in words or TRIALS:
+            for function in FUNCTIONS:
+                text = subprocess.run([python, __file__, "peer", sampler, function, str(TRIALS[sampler]), str(SEEDS)],
+                                      stdout=subprocess.PIPE, text=True, check=True).stdout
+                record.setdefault(sampler, {})[function] = json.loads(text)
+                with open(RECORD, "w") as file:
+                    json.dump(record, file, indent=1)
+                print(sampler, function, record[sampler][function]["median"], flush=True)
+        return None
+    for sampler in TRIALS:
+        if words and sampler not in words:
+            continue
+        for function in FUNCTIONS:
+            ours = json.loads(subprocess.run([PROGRAM, "run", sampler, function, str(TRIALS[sampler]), str(SEEDS)],
+                                             stdout=subprocess.PIPE, text=True, check=True).stdout)
+            text = f"{sampler} {function:17} orch {ours['median']:<10.4g} {ours['ms']:.2f} ms a trial"
+            theirs = record.get(sampler, {}).get(function)
+            if theirs:
+                text += f"; optuna {theirs['version']} {theirs['median']:<10.4g} ratio {ours['median'] / max(theirs['median'], 1e-12):.2f}"
+            print(text, flush=True)
+    return None
+
+
+if __name__ == "__main__":
+    main()
