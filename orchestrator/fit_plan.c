@@ -12,7 +12,7 @@
 struct fit_plan {
 	struct fit_plan_request request;
 	const struct engine *engine;
-	uint64_t variants, fits, tasks, done, cursor;
+	uint64_t variants, fits, tasks, done, skipped, cursor;
 	int *folds; /* fold of each position */
 	unsigned fold_count;
 	bool share_folds, has_holdout, keeps_files;
@@ -129,6 +129,11 @@ uint64_t fit_plan_tasks(const struct fit_plan *plan)
 uint64_t fit_plan_done(const struct fit_plan *plan)
 {
 	return plan->done;
+}
+
+uint64_t fit_plan_skipped(const struct fit_plan *plan)
+{
+	return plan->skipped;
 }
 
 static bool fold_position(const struct fit_plan *plan, int fold, unsigned *position)
@@ -249,6 +254,7 @@ static int add_variant(const struct fit_plan *plan, uint64_t variant, json_t *va
 		for (size_t i = 0; i < unit->count; i++)
 			json_array_append_new(names, json_string(unit->features[i]));
 		json_object_set_new(object, "left_out", names);
+		json_object_set_new(object, "unit", json_integer((json_int_t)variant));
 	} else if (request->left_out) {
 		json_object_set(object, "left_out", (json_t *)request->left_out);
 	}
@@ -349,10 +355,60 @@ unsigned fit_plan_part(const struct fit_plan *plan, const struct task *task, siz
 	return 0;
 }
 
+/* Asks the gate about the block; what is not needed is marked, variants with nothing left to fit go out of the block. False: it has to wait. */
+static bool pass_gate(struct fit_plan *plan, struct block *block)
+{
+	size_t kept = 0;
+
+	for (size_t v = 0; v < block->variant_count; v++) {
+		uint64_t first = block->variants[v] * plan->fold_count + block->fold_first;
+		bool needed = false;
+
+		for (unsigned f = 0; f < block->fold_count; f++) {
+			enum fit_gate gate;
+
+			if (bit_get(plan->bits, first + f))
+				continue;
+			gate = plan->request.gate(plan->request.gate_context, block->variants[v], plan->folds[block->fold_first + f]);
+			if (gate == FIT_LATER)
+				return false;
+			if (gate == FIT_NEVER) {
+				fit_plan_mark(plan, first + f);
+				plan->skipped++;
+			}
+			needed = needed || gate == FIT_NOW;
+		}
+		if (needed)
+			block->variants[kept++] = block->variants[v];
+	}
+	block->variant_count = kept;
+	return true;
+}
+
+/* Tasks that wait are passed over and looked at again; the cursor stays before them. */
+static int next_through_gate(struct fit_plan *plan, struct block *block, struct task *task, struct orch_err *err)
+{
+	while (plan->cursor < plan->tasks && bit_get(plan->handed, plan->cursor))
+		plan->cursor++;
+	for (uint64_t group = plan->cursor; group < plan->tasks; group++) {
+		if (bit_get(plan->handed, group))
+			continue;
+		block_of(plan, group, block);
+		if (!block_is_done(plan, block) && !pass_gate(plan, block))
+			continue;
+		bit_set(plan->handed, group);
+		if (!block_is_done(plan, block))
+			return fill_task(plan, group, block, task, err);
+	}
+	return 0;
+}
+
 int fit_plan_next(struct fit_plan *plan, size_t most, struct task *task, struct orch_err *err)
 {
 	static struct block block; /* 32 KiB: off the stack; the orchestrator has one thread */
 
+	if (plan->request.gate)
+		return next_through_gate(plan, &block, task, err);
 	for (; plan->cursor < plan->tasks; plan->cursor++) {
 		uint64_t group = plan->cursor;
 
@@ -385,11 +441,10 @@ int fit_plan_task(const struct fit_plan *plan, uint64_t number, struct task *tas
 void fit_plan_address(const struct fit_plan *plan, const struct task *task, size_t variant, int fold, struct fit_address *out)
 {
 	json_t *object = json_array_get(json_object_get(task->line, "variants"), variant);
-	uint64_t first = (uint64_t)task->group / plan->fold_blocks * plan->units_per_task;
 
 	*out = (struct fit_address){.trial = json_get_int(object, "trial", -1), .fold = fold, .left_out = set_name(plan)};
 	if (plan->request.stage == STAGE_LOFO)
-		out->left_out = plan->request.study->units[first + variant].name;
+		out->left_out = plan->request.study->units[json_get_int(object, "unit", 0)].name;
 	if (!fit_plan_find(plan, out->trial, fold, out->left_out, &out->number))
 		orch_bug("a task of stage %s has a fit that its plan does not know", stage_table[plan->request.stage].name);
 }

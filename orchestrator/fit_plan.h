@@ -16,6 +16,8 @@
 #include "orchestrator/task.h"
 
 struct fit_plan;
+/* May a fit be handed out? LATER: ask again when further results are there. NEVER: it is not needed; it counts as done and has no result. */
+enum fit_gate { FIT_NOW, FIT_LATER, FIT_NEVER };
 enum fit_plan_folds { FIT_PLAN_ALL, FIT_PLAN_NO_HOLDOUT, FIT_PLAN_HOLDOUT }; /* 03 and 05: which of their folds */
 /* trial, params: the chosen configuration (stages after the search); left_out: features all fits of 05_dropped lack, or NULL. All borrowed
  * but for search, study: they must outlive the plan. */
@@ -30,12 +32,17 @@ struct fit_plan_request {
 	const char *set; /* 05: name of the set left out, as the ledger keeps it; NULL: "" */
 	enum fit_plan_folds folds;
 	const char *scratch; /* folder for files of fits */
+	/* NULL: every fit is needed. Asked for each fit of a task that is neither done nor handed out; what is not needed is left out of the task. Must be a
+	 * pure function of recorded results, and NEVER must stay NEVER. */
+	enum fit_gate (*gate)(void *context, uint64_t variant, int fold);
+	void *gate_context;
 };
 int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out, struct orch_err *err);
 void fit_plan_close(struct fit_plan *plan);
 uint64_t fit_plan_fits(const struct fit_plan *plan);
 uint64_t fit_plan_tasks(const struct fit_plan *plan);
-uint64_t fit_plan_done(const struct fit_plan *plan); /* fits marked done, failed ones included */
+uint64_t fit_plan_done(const struct fit_plan *plan); /* fits marked done, failed ones and those not needed included */
+uint64_t fit_plan_skipped(const struct fit_plan *plan); /* fits not needed */
 /* Addresses. */
 struct fit_address {
 	int64_t trial;

@@ -105,6 +105,35 @@ static int note_trial_score(struct round_run *run, int64_t trial, int fold, doub
 	return finish_trial(run, partial, record, err);
 }
 
+/* ---- what lofo.adaptive decides by ---- */
+
+static void note_adaptive(struct round_run *run, enum stage_id stage, const char *left_out, int fold, double score)
+{
+	if (run->adaptive && stage == STAGE_BASELINE)
+		adaptive_folds_with(run->adaptive, fold, score);
+	else if (run->adaptive && stage == STAGE_LOFO)
+		adaptive_folds_without(run->adaptive, left_out, fold, score);
+}
+
+static int take_baseline(void *context, const struct ledger_fit *fit, struct orch_err *err)
+{
+	(void)err;
+	note_adaptive(context, STAGE_BASELINE, "", fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
+	return 0;
+}
+
+/* The baseline may be fitted already, or beside the LOFO fits: what comes later is noted as it comes. */
+static int open_adaptive(struct round_run *run, struct fit_plan_request *request, struct orch_err *err)
+{
+	int code = adaptive_folds_open(run->campaign->study, &run->adaptive, err);
+
+	if (code || !run->adaptive)
+		return code;
+	request->gate = adaptive_folds_gate;
+	request->gate_context = run->adaptive;
+	return ledger_each_fit(run->campaign->ledger, run->round, stage_table[STAGE_BASELINE].name, take_baseline, run, err);
+}
+
 /* ---- what the ledger knows already ---- */
 
 struct load {
@@ -157,6 +186,7 @@ static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err
 	fit_plan_mark(plan, number);
 	run->campaign->fits_done += fit->state == LEDGER_DONE;
 	run->campaign->fits_failed += fit->state == LEDGER_FAILED;
+	note_adaptive(run, load->stage, fit->left_out, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
 	if (load->stage == STAGE_HPO)
 		return note_trial_score(run, fit->trial, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN, false, err);
 	return 0;
@@ -286,7 +316,10 @@ static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err
 	if (stage == STAGE_DROPPED && run->sets)
 		return open_set(run, &request, err);
 	request.left_out = stage == STAGE_DROPPED ? json_object_get(run->dropped, "dropped") : NULL;
-	code = fit_plan_open(&request, &run->plans[stage], err);
+	if (stage == STAGE_LOFO)
+		code = open_adaptive(run, &request, err);
+	if (!code)
+		code = fit_plan_open(&request, &run->plans[stage], err);
 	return code ? code : load_stage(run, stage, err);
 }
 
@@ -366,8 +399,8 @@ static void show_stage(struct round_run *run, enum stage_id stage)
 
 	if (!plan)
 		return;
-	view.done = fit_plan_done(plan) + (stage == STAGE_DROPPED ? run->set_fits : 0);
-	view.total = fit_plan_fits(plan) + (stage == STAGE_DROPPED ? run->set_fits : 0);
+	view.done = fit_plan_done(plan) - fit_plan_skipped(plan) + (stage == STAGE_DROPPED ? run->set_fits : 0);
+	view.total = fit_plan_fits(plan) - fit_plan_skipped(plan) + (stage == STAGE_DROPPED ? run->set_fits : 0);
 	view.failed = run->failed[stage];
 	display_stage(run->campaign->display, &view);
 }
@@ -469,6 +502,7 @@ static int put_result(struct round_run *run, const struct task *task, const json
 		run->campaign->fits_done += !failed;
 		run->campaign->fits_failed += failed != NULL;
 		run->failed[task->stage] += failed != NULL;
+		note_adaptive(run, task->stage, address.left_out, fold, fit.score);
 		if (task->stage == STAGE_HPO)
 			code = note_trial_score(run, address.trial, fold, fit.score, true, err);
 	}
@@ -600,6 +634,8 @@ static int write_ended(struct round_run *run, struct task *task, struct task_out
 	if (code)
 		return code;
 	run->committed |= bit(stage);
+	if (stage_table[stage].has_fits && run->plans[stage])
+		show_stage(run, stage);
 	if (stage_table[stage].has_fits && run->plans[stage])
 		display_stage_end(run->campaign->display, stage_table[stage].name, stage_table[stage].title);
 	return stage_event(run, stage, "stage_done", err);
@@ -813,6 +849,7 @@ void round_run_close(struct round_run *run)
 	json_decref(run->dropped);
 	json_decref(run->left_out);
 	drop_sets_close(run->sets);
+	adaptive_folds_close(run->adaptive);
 	search_close(run->search);
 	if (run->dir)
 		round_dir_abort(&run->dir);

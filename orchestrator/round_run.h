@@ -2,6 +2,7 @@
 #ifndef ORCHESTRATOR_ROUND_RUN_H
 #define ORCHESTRATOR_ROUND_RUN_H
 
+#include "orchestrator/adaptive_folds.h"
 #include "orchestrator/batching.h"
 #include "orchestrator/campaign.h"
 #include "orchestrator/drop_sets.h"
@@ -25,6 +26,7 @@ struct round_run {
 	uint64_t given[STAGE_COUNT], written[STAGE_COUNT]; /* bits by part of a stage */
 	int64_t trial;                       /* the chosen one, once 01_hpo is committed */
 	json_t *params, *dropped;
+	struct adaptive_folds *adaptive; /* 04_lofo may do with fewer folds, or NULL */
 	struct drop_sets *sets;  /* 05_dropped tries several, or NULL */
 	json_t *left_out; /* of the set under way */
 	char set_name[DROP_SET_NAME];

@@ -83,7 +83,7 @@ const struct spec_key spec_keys[] = {
 
 	{"lofo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "leave-one-feature-out importance", NULL, NULL},
 	{"lofo.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: no importance, and so no elimination", NULL, NULL},
-	{"lofo.adaptive", SPEC_BOOL, "false", 0, 0, NULL, "true", "stop adding folds to a feature whose interval already decides", NULL, NULL},
+	{"lofo.adaptive", SPEC_BOOL, "false", 0, 0, NULL, NULL, "folds one at a time: a feature that is clearly worth keeping gets no more", NULL, NULL},
 	{"lofo.groups", SPEC_OWN, "{}", 0, 0, NULL, NULL, "features left out together: name: [features]; auto, or auto: 0.8, groups what is correlated in rank", spec_take_groups, GROUPS},
 
 	{"rfe", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "recursive feature elimination: the sequence of rounds", NULL, NULL},

@@ -1,12 +1,15 @@
 /* 04_lofo: what each feature (or group) is worth, and what the next round does without.
- * lofo.csv / lofo.parquet: one row a unit, most important first. folds.csv: the paired scores behind them. drop.json: the decision. */
+ * lofo.csv / lofo.parquet: one row a unit, most important first. folds.csv: the paired scores behind them. drop.json: the decision.
+ * adaptive.json, where the campaign asks for adaptive folds: what they saved, and by which rule. */
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/lofo/adaptive.h"
 #include "engines/lofo/lofo_stats.h"
 #include "engines/rfe/rfe.h"
+#include "orchestrator/adaptive_folds.h"
 #include "orchestrator/stage.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -18,6 +21,7 @@ struct lofo {
 	double *with, *without; /* folds; units x folds */
 	struct lofo_stat *stats;
 	unsigned *fold_rank;
+	unsigned *fitted;  /* folds of each unit, failed ones included */
 	bool measured; /* there are LOFO fits at all */
 };
 
@@ -31,6 +35,7 @@ static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *e
 
 	if (!unit || fit->fold < 0 || (size_t)fit->fold >= lofo->folds)
 		return orch_fail(err, ORCH_EDAMAGED, "the ledger has a LOFO fit without \"%s\", fold %d, which the round does not have", fit->left_out, fit->fold);
+	lofo->fitted[unit - study->units]++;
 	if (fit->state == LEDGER_DONE)
 		lofo->without[(size_t)(unit - study->units) * lofo->folds + (size_t)fit->fold] = fit->score;
 	return 0;
@@ -102,7 +107,7 @@ static int write_table(const struct lofo *lofo, struct orch_err *err)
 	        {"folds_used", TABLE_INT32}, {"rank_best", TABLE_INT32}, {"rank_worst", TABLE_INT32}, {"features", TABLE_INT32}, {"fits_saved", TABLE_INT64}};
 	char *parquet = file_join(lofo->context->folder, "lofo.parquet"), *csv = file_join(lofo->context->folder, "lofo.csv");
 	const struct engine *engine = engine_find(lofo->context->study->spec->models[0].engine);
-	uint64_t saved = engine->shares & ENGINE_SHARE_LEFT_OUT ? lofo->folds : 0;
+	bool shares = engine->shares & ENGINE_SHARE_LEFT_OUT;
 	struct table_file *table = NULL;
 	int code = table_file_begin(parquet, csv, columns, sizeof columns / sizeof *columns, &table, err);
 
@@ -113,7 +118,7 @@ static int write_table(const struct lofo *lofo, struct orch_err *err)
 	for (unsigned rank = 1; lofo->measured && rank <= lofo->units; rank++)
 		for (size_t u = 0; u < lofo->units; u++)
 			if (lofo->stats[u].rank == rank)
-				put_unit(table, lofo, u, saved);
+				put_unit(table, lofo, u, shares ? lofo->folds : lofo->folds - lofo->fitted[u]);
 	return table_file_commit(&table, err);
 }
 
@@ -144,6 +149,31 @@ static int write_folds(const struct lofo *lofo, struct orch_err *err)
 			table_file_end_row(table);
 		}
 	return table_file_commit(&table, err);
+}
+
+/* ---- adaptive folds ---- */
+
+static int write_adaptive(const struct lofo *lofo, struct orch_err *err)
+{
+	const struct study *study = lofo->context->study;
+	const char *useless = adaptive_folds_useless(study);
+	uint64_t planned = lofo->units * lofo->folds, fitted = 0;
+	size_t decided = 0;
+	json_t *object;
+	int code;
+
+	if (!study->spec->lofo.adaptive || !lofo->measured)
+		return 0;
+	for (size_t u = 0; u < lofo->units; u++) {
+		fitted += lofo->fitted[u];
+		decided += lofo->fitted[u] < lofo->folds;
+	}
+	object = json_pack("{s:s, s:f, s:i, s:I, s:I, s:I, s:I, s:s?}", "rule", "one-sided Nadeau-Bengio test over the folds so far, level / looks before each further fold", "level",
+	        LOFO_ADAPTIVE_LEVEL, "looks", study->folds > LOFO_ADAPTIVE_FIRST ? (int)study->folds - LOFO_ADAPTIVE_FIRST : 0, "fits_planned", (json_int_t)planned, "fits",
+	        (json_int_t)fitted, "fits_saved", (json_int_t)(planned - fitted), "decided_early", (json_int_t)decided, "note", useless);
+	code = stage_write_json(lofo->context, "adaptive.json", object, err);
+	json_decref(object);
+	return code;
 }
 
 /* ---- the decision ---- */
@@ -258,16 +288,20 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err)
 	lofo.without = mem_must(lofo.units * lofo.folds + 1, sizeof(double));
 	lofo.stats = mem_must(lofo.units + 1, sizeof *lofo.stats);
 	lofo.fold_rank = mem_must(lofo.units * lofo.folds + 1, sizeof *lofo.fold_rank);
+	lofo.fitted = mem_must(lofo.units + 1, sizeof *lofo.fitted);
 	code = gather(&lofo, err);
 	if (!code)
 		code = write_table(&lofo, err);
 	if (!code)
 		code = write_folds(&lofo, err);
 	if (!code)
+		code = write_adaptive(&lofo, err);
+	if (!code)
 		code = write_decision(&lofo, err);
 	free(lofo.with);
 	free(lofo.without);
 	free(lofo.stats);
 	free(lofo.fold_rank);
+	free(lofo.fitted);
 	return code;
 }

@@ -6,6 +6,7 @@
 
 #include "engines/features/screen.h"
 #include "engines/features/spearman.h"
+#include "orchestrator/adaptive_folds.h"
 #include "orchestrator/study.h"
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
@@ -314,6 +315,11 @@ json_t *study_feature_notes(const struct study *study)
 			grouped += study->group_names[f] && study_group_is_found(study, study->group_names[f]);
 		line = study->found_groups ? text_format("groups found: %zu of %zu features whose |rank correlation| is %g or more", study->found_groups, grouped,
 		        study->spec->lofo.auto_groups) : text_format("no groups found: no |rank correlation| is %g or more", study->spec->lofo.auto_groups);
+		json_array_append_new(notes, json_string_nocheck(line));
+		free(line);
+	}
+	if (adaptive_folds_useless(study)) {
+		line = text_format("lofo.adaptive saves nothing here: %s", adaptive_folds_useless(study));
 		json_array_append_new(notes, json_string_nocheck(line));
 		free(line);
 	}

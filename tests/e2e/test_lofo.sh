@@ -52,12 +52,43 @@ same insignificant__noise_is_gone "$(grep -cE '"(k|noise|other)"' "$last/00_data
 check insignificant__verifies "$ORCH" verify many
 # killed among the sets, it goes on to the same bytes
 ORCH_FAULT=count:$WORK/steps "$ORCH" start -q many.yaml --dir counted >/dev/null 2>&1
-for step in $(grep -n 'ledger commit' "$WORK/steps" | cut -d: -f1 | sed -n 5,12p); do
+for step in $(grep -n 'ledger commit' "$WORK/steps" | cut -d: -f1 | sed -n '5p;7p;9p;12p'); do
 	rm -rf killed
 	(ORCH_FAULT=kill@$step "$ORCH" start -q many.yaml --dir killed) >/dev/null 2>&1
 	"$ORCH" resume -q killed >/dev/null 2>&1
 	same "insignificant__killed_at_step_$step" "$(digest killed)" "$(digest many)"
 done
+
+# What is clearly worth keeping gets fewer folds; everything else gets all of them, and the same numbers as without adaptive folds.
+cat >adaptive.yaml <<'YAML'
+data: {source: d.csv, target: y, exclude: [copy, near, k, kind]}
+model: {engine: xgboost, trees: 8, max_depth: 3}
+split: {folds: {k: 4, repeats: 2}}
+lofo: {adaptive: true}
+rfe: {drop: 1, max_rounds: 2}
+YAML
+sed 's/adaptive: true/adaptive: false/' adaptive.yaml >every.yaml
+check adaptive__starts "$ORCH" start adaptive.yaml
+check adaptive__every_fold_starts "$ORCH" start every.yaml
+A=adaptive/rounds/round_000/04_lofo
+same adaptive__the_clear_one_needs_three_folds "$(grep '^a,' $A/lofo.csv | cut -d, -f11)" 3
+same adaptive__others_get_all "$(grep -E '^(noise|other),' $A/lofo.csv | cut -d, -f11 | sort -u)" 8
+same adaptive__others_have_the_same_numbers "$(grep -E '^(noise|other),' $A/lofo.csv | cut -d, -f1-6)" "$(grep -E '^(noise|other),' every/rounds/round_000/04_lofo/lofo.csv | cut -d, -f1-6)"
+same adaptive__first_folds_have_the_same_numbers "$(grep -E '^a,[012],' $A/folds.csv | cut -d, -f1-5)" "$(grep -E '^a,[012],' every/rounds/round_000/04_lofo/folds.csv | cut -d, -f1-5)"
+same adaptive__says_what_it_saved "$(grep -oE '"fits_saved": [0-9]+' $A/adaptive.json | grep -oE '[0-9]+')" "$(column $A/lofo.csv folds_used | awk '{ saved += 8 - $1 } END { print saved }')"
+check adaptive__verifies "$ORCH" verify adaptive
+sed 's/^model/resources: {workers: 1}\nmodel/' adaptive.yaml >one.yaml
+check adaptive__one_worker_starts "$ORCH" start one.yaml
+same adaptive__any_number_of_workers "$(cat $A/*.csv $A/*.json | sha256sum)" "$(cat one/rounds/round_000/04_lofo/*.csv one/rounds/round_000/04_lofo/*.json | sha256sum)"
+ORCH_FAULT=count:$WORK/steps "$ORCH" start -q adaptive.yaml --dir counted2 >/dev/null 2>&1
+for step in $(grep -n 'ledger commit' "$WORK/steps" | cut -d: -f1 | sed -n '6p;8p'); do
+	rm -rf killed
+	(ORCH_FAULT=kill@$step "$ORCH" start -q adaptive.yaml --dir killed) >/dev/null 2>&1
+	"$ORCH" resume -q killed >/dev/null 2>&1
+	same "adaptive__killed_at_step_$step" "$(digest killed)" "$(digest adaptive)"
+done
+sed 's/xgboost.*/ridge}/' adaptive.yaml >shared.yaml
+expect adaptive__tells_where_nothing_is_saved 0 'lofo.adaptive saves nothing here: the engine answers all folds at once' "$ORCH" plan shared.yaml
 
 printf 'data: {source: d.csv, target: y}\nmodel: {engine: ridge}\nlofo: {groups: {a: [b, copy]}}\n' >named.yaml
 expect groups__named_like_another_feature 2 'lofo.groups.a has the name of a feature that is not in it' "$ORCH" plan named.yaml
