@@ -84,7 +84,9 @@ static int open_scheduler(struct campaign *campaign, struct orch_err *err)
 	        .retries = campaign->spec->resources.retries, .timeout_each = campaign->spec->resources.fit_timeout};
 	uint64_t spare = campaign->plan.memory_shared + (48ull << 20);
 
-	if (campaign->plan.memory_limit > spare)
+	options.memory_shared = campaign->plan.memory_shared;
+	options.memory_each = campaign->spec->resources.fit_memory;
+	if (!options.memory_each && campaign->plan.memory_limit > spare)
 		options.memory_each = (campaign->plan.memory_limit - spare) / campaign->plan.workers;
 	return scheduler_open(&options, &campaign->scheduler, err);
 }

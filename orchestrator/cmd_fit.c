@@ -264,7 +264,8 @@ static json_t *setup_of(const struct fitting *fitting)
 static int run(struct fitting *fitting, struct orch_err *err)
 {
 	struct scheduler_options options = {.program = probe_program(), .workers = 1, .timeout_each = fitting->spec->resources.fit_timeout,
-	        .threads = (unsigned)json_get_int(json_object_get(fitting->info, "run"), "threads", 1), .memory_each = fitting->spec->resources.memory};
+	        .threads = (unsigned)json_get_int(json_object_get(fitting->info, "run"), "threads", 1), .memory_each = fitting->spec->resources.fit_memory ? fitting->spec->resources.fit_memory : fitting->spec->resources.memory,
+	        .memory_shared = fitting->study->frame->map_length};
 	struct scheduler_source source = {.context = fitting, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
 	struct scheduler *scheduler = NULL;
 	char *params = json_text(fitting->params, JSON_STYLE_CANONICAL);

@@ -11,6 +11,7 @@
 #include "storage/base/process.h"
 
 #define LINES_SHOWN 20
+#define SAID_BYTES 2048 /* of a program's stderr kept with each of its fits */
 
 #define ARGUMENT_SHOWN 200
 #define COMMAND_SHOWN 700
@@ -187,12 +188,34 @@ static int tell_failure(struct command_output *output, char *const *argv, const 
 
 /* ---- one fit ---- */
 
+static void keep_said(struct worker *worker, const struct text_buf *said)
+{
+	size_t skip = said->length > SAID_BYTES ? said->length - SAID_BYTES : 0;
+
+	free(worker->said);
+	worker->said = NULL;
+	while (skip && skip < said->length && ((unsigned char)said->data[skip] & 0xc0) == 0x80)
+		skip++;
+	if (said->length)
+		worker->said = text_is_utf8(said->data + skip, said->length - skip) && strlen(said->data + skip) == said->length - skip ? mem_text(said->data + skip)
+		                                                                                                                    : text_printable(said->data + skip);
+}
+
 static int run_in(struct worker *worker, const struct command_fit *fit, char *const *argv, const char *folder, double **prediction, double *score, struct orch_err *err)
 {
+	const struct spec_resources *resources = &worker->spec->resources;
+	struct command_limits limits = {.seconds = resources->fit_timeout, .output = resources->fit_output};
 	struct command_output output = {0};
 	struct orch_err why = {0};
-	int code = command_process(argv, folder, &output, &why);
+	char *line = shell_line(argv);
+	int code;
 
+	dprintf(2, "command: %.*s\n", COMMAND_SHOWN, line); /* among our last words, should we be killed with it */
+	free(line);
+	code = command_process(argv, folder, &limits, &output, &why);
+
+	worker->cause = output.cause;
+	keep_said(worker, &output.err);
 	if (!code && output.status) {
 		code = tell_failure(&output, argv, NULL, err);
 	} else {

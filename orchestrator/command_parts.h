@@ -18,15 +18,21 @@ int command_data_file(const struct worker *worker, const struct command_fit *fit
 int command_features_file(const struct command_fit *fit, const char *folder, char **path, struct orch_err *err);
 
 /* command_process.c: runs argv in folder until it ends; nothing it started survives it. For a process that has no other children. 0 when it ran, whatever its
- * status; ORCH_EFIT when it wrote more than COMMAND_OUTPUT_MAX; ORCH_EIO when it could not be started or watched. Release both buffers in either case. */
+ * status; ORCH_EFIT when it met a limit (cause says which): it and all its descendants got TERM, and KILL after the grace; ORCH_EIO when it could not be
+ * started or watched. Release both buffers in either case. What it says on stderr goes to ours as well, so that a worker that is killed with it has told. */
+struct command_limits {
+	double seconds;  /* 0: none */
+	uint64_t output; /* bytes it may add to folder, with what it prints; 0: none */
+};
 struct command_output {
 	struct text_buf out, err; /* at least the last COMMAND_TAIL bytes of each */
 	int status;               /* exit status, or 128 + signal */
 	int signal;
+	const char *cause;        /* "timeout" or "output"; NULL: it met no limit */
 };
 #define COMMAND_TAIL (64u << 10)
-#define COMMAND_OUTPUT_MAX (64u << 20)
-int command_process(char *const *argv, const char *folder, struct command_output *output, struct orch_err *err);
+#define COMMAND_GRACE_MILLISECONDS 2000u
+int command_process(char *const *argv, const char *folder, const struct command_limits *limits, struct command_output *output, struct orch_err *err);
 
 /* command_result.c: what the program answered. prediction: malloc'd test_count x outputs or classes, or NULL with *score. */
 int command_result(const struct worker *worker, const struct command_fit *fit, const char *folder, const char *line, double **prediction, double *score, struct orch_err *err);

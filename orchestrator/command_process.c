@@ -4,18 +4,26 @@
  * worker has no other children, so "no child left" is how it is known that nothing survives. */
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/command_parts.h"
+#include "storage/base/process.h"
+#include "storage/base/process_kill.h"
+
+#define LOOK_MILLISECONDS 100
+#define FOLDER_SECONDS 0.25 /* between two looks at the files */
 
 static void keep_tail(struct text_buf *buf, const char *bytes, size_t length)
 {
@@ -28,7 +36,7 @@ static void keep_tail(struct text_buf *buf, const char *bytes, size_t length)
 }
 
 /* One piece of what is there, so that a program that writes without end cannot hold us here; closes at the end of the stream. Bytes read. */
-static size_t take_piece(int *fd, struct text_buf *buf)
+static size_t take_piece(int *fd, struct text_buf *buf, bool aloud)
 {
 	char piece[65536];
 	ssize_t n;
@@ -40,6 +48,8 @@ static size_t take_piece(int *fd, struct text_buf *buf)
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		keep_tail(buf, piece, (size_t)n);
+		if (aloud && write(2, piece, (size_t)n) < 0)
+			return (size_t)n; /* nobody listens: it is kept in buf all the same */
 		return (size_t)n;
 	}
 	if (n == 0) {
@@ -49,14 +59,20 @@ static size_t take_piece(int *fd, struct text_buf *buf)
 	return 0;
 }
 
-static _Noreturn void become(char *const *argv, const char *folder, int out, int err)
+static _Noreturn void become(char *const *argv, const char *folder, const struct command_limits *limits, int out, int err)
 {
+	struct rlimit size = {limits->output, limits->output};
 	int null = open("/dev/null", O_RDONLY);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (limits->output)
+		setrlimit(RLIMIT_FSIZE, &size); /* no single file gets there between two looks */
 
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGUSR2, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(126);
 	if (chdir(folder)) {
@@ -69,43 +85,6 @@ static _Noreturn void become(char *const *argv, const char *folder, int out, int
 }
 
 /* ---- the end of all children; only async-signal-safe calls, a TERM handler does this too ---- */
-
-static void kill_list(char *list)
-{
-	pid_t pid = 0;
-
-	for (char *at = list; *at; at++) {
-		if (*at >= '0' && *at <= '9') {
-			pid = pid * 10 + (*at - '0');
-		} else {
-			if (pid > 0)
-				kill(pid, SIGKILL);
-			pid = 0;
-		}
-	}
-}
-
-/* Orphans come to our first thread. A list longer than the buffer is read again when these are gone. */
-static void kill_children(void)
-{
-	char path[] = "/proc/self/task/0000000000/children", digits[16], list[4096];
-	char *at = path + strlen("/proc/self/task/");
-	int length = 0, fd;
-	ssize_t n;
-
-	for (long id = getpid(); id; id /= 10)
-		digits[length++] = (char)('0' + id % 10);
-	while (length)
-		*at++ = digits[--length];
-	memcpy(at, "/children", sizeof "/children");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	n = read(fd, list, sizeof list - 1);
-	close(fd);
-	list[n > 0 ? n : 0] = '\0';
-	kill_list(list); /* each number is followed by a blank: one that is cut off is not taken */
-}
 
 #define STEP_MILLISECONDS 5u
 #define KILLED_MILLISECONDS 2000u /* what does not go after KILL for so long is stuck in the kernel */
@@ -123,7 +102,7 @@ void command_end_children(unsigned grace_milliseconds)
 		if (pid < 0)
 			return; /* ECHILD: none is left */
 		if (waited >= grace_milliseconds)
-			kill_children();
+			process_signal_descendants(getpid(), SIGKILL);
 		nanosleep(&step, NULL);
 	}
 }
@@ -145,56 +124,120 @@ static int take_status(pid_t pid, struct command_output *output, struct orch_err
 	return 0;
 }
 
-/* Until the program ends: its pidfd tells, never the end of a pipe, which a grandchild may hold. True: it wrote too much and was killed. */
-static bool follow(pid_t pid, int pid_fd, int *out, int *err_fd, struct command_output *output)
+static uint64_t folder_bytes(const char *folder)
 {
-	size_t total = 0;
+	char *const roots[] = {(char *)folder, NULL};
+	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	uint64_t bytes = 0;
+	FTSENT *entry;
+
+	while (walk && (entry = fts_read(walk)))
+		if (entry->fts_info == FTS_F)
+			bytes += (uint64_t)entry->fts_statp->st_blocks * 512;
+	if (walk)
+		fts_close(walk);
+	return bytes;
+}
+
+struct following {
+	const struct command_limits *limits;
+	const char *folder;
+	struct command_output *output;
+	uint64_t printed, folder_before;
+	double started, looked, ended; /* ended: when TERM was sent; 0: it was not */
+};
+
+static bool is_over_output(const struct following *following)
+{
+	uint64_t limit = following->limits->output;
+
+	return limit && (following->printed > limit || following->printed + folder_bytes(following->folder) > limit + following->folder_before);
+}
+
+/* Which limit is met; NULL: none. */
+static const char *limit_met(struct following *following, double now)
+{
+	const struct command_limits *limits = following->limits;
+
+	if (limits->seconds > 0 && now - following->started > limits->seconds)
+		return "timeout";
+	if (!limits->output || (following->printed <= limits->output && now - following->looked < FOLDER_SECONDS))
+		return NULL;
+	following->looked = now;
+	return is_over_output(following) ? "output" : NULL;
+}
+
+/* TERM to the program and all below it when a limit is met, KILL after the grace. */
+static void keep_limits(struct following *following)
+{
+	double now = process_clock();
+
+	if (!following->ended && (following->output->cause = limit_met(following, now))) {
+		following->ended = now;
+		process_signal_descendants(getpid(), SIGTERM);
+	}
+	if (following->ended && now - following->ended > COMMAND_GRACE_MILLISECONDS / 1000.0)
+		process_signal_descendants(getpid(), SIGKILL);
+}
+
+/* Until the program ends: its pidfd tells, never the end of a pipe, which a grandchild may hold. */
+static void follow(pid_t pid, int pid_fd, int *out, int *err_fd, struct following *following)
+{
+	struct command_output *output = following->output;
 
 	for (;;) {
 		struct pollfd polls[] = {{.fd = pid_fd, .events = POLLIN}, {.fd = *out, .events = POLLIN}, {.fd = *err_fd, .events = POLLIN}};
 
-		if (poll(polls, 3, -1) < 0) {
-			if (errno == EINTR)
-				continue;
+		if (poll(polls, 3, LOOK_MILLISECONDS) < 0 && errno != EINTR) {
 			kill(pid, SIGKILL);
-			return false;
+			return;
 		}
 		if (polls[1].revents)
-			total += take_piece(out, &output->out);
+			following->printed += take_piece(out, &output->out, false);
 		if (polls[2].revents)
-			total += take_piece(err_fd, &output->err);
-		if (total > COMMAND_OUTPUT_MAX) {
-			kill(pid, SIGKILL);
-			return true;
-		}
+			following->printed += take_piece(err_fd, &output->err, true);
 		if (polls[0].revents)
-			return false;
+			return;
+		keep_limits(following);
 	}
 }
 
-/* The parent's side. What the program left behind is ended before its last words are read, so that nobody writes after them. */
-static int attend(pid_t pid, int *out, int *err_fd, struct command_output *output, struct orch_err *err)
+static int tell_limit(struct following *following, struct orch_err *err)
 {
+	const struct command_limits *limits = following->limits;
+	char text[TEXT_NUMBER_MAX];
+
+	/* A part of it may have met the limit of a file's size, and the rest gone on. */
+	if (!following->output->cause && (following->output->signal == SIGXFSZ || is_over_output(following)))
+		following->output->cause = "output";
+	if (!following->output->cause)
+		return 0;
+	if (!strcmp(following->output->cause, "timeout"))
+		return orch_fail(err, ORCH_EFIT, "timeout: the program was ended after %s (resources.fit_timeout)", text_seconds(limits->seconds, text));
+	return orch_fail(err, ORCH_EFIT, "output: the program was ended, it wrote more than %s (resources.fit_output)", text_bytes(limits->output, text));
+}
+
+/* The parent's side. What the program left behind is ended before its last words are read, so that nobody writes after them. */
+static int attend(pid_t pid, int *out, int *err_fd, struct following *following, struct orch_err *err)
+{
+	struct command_output *output = following->output;
 	int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0), code = 0;
-	bool flooded = false;
 
 	if (pid_fd < 0) {
 		code = orch_fail_sys(err, ORCH_EIO, errno, "cannot watch the program");
 		kill(pid, SIGKILL);
 	} else {
-		flooded = follow(pid, pid_fd, out, err_fd, output);
+		follow(pid, pid_fd, out, err_fd, following);
 		close(pid_fd);
 	}
 	if (take_status(pid, output, code ? NULL : err) && !code)
 		code = ORCH_EIO;
 	command_end_children(0);
-	for (unsigned pieces = 0; pieces < 64 && take_piece(out, &output->out); pieces++)
+	for (unsigned pieces = 0; pieces < 64 && take_piece(out, &output->out, false); pieces++)
 		;
-	for (unsigned pieces = 0; pieces < 64 && take_piece(err_fd, &output->err); pieces++)
+	for (unsigned pieces = 0; pieces < 64 && take_piece(err_fd, &output->err, true); pieces++)
 		;
-	if (!code && flooded)
-		code = orch_fail(err, ORCH_EFIT, "the program wrote more than 64 MiB of output; it was ended");
-	return code;
+	return code ? code : tell_limit(following, err);
 }
 
 static void close_pair(int pair[2])
@@ -205,8 +248,9 @@ static void close_pair(int pair[2])
 	pair[0] = pair[1] = -1;
 }
 
-int command_process(char *const *argv, const char *folder, struct command_output *output, struct orch_err *err)
+int command_process(char *const *argv, const char *folder, const struct command_limits *limits, struct command_output *output, struct orch_err *err)
 {
+	struct following following = {.limits = limits, .folder = folder, .output = output, .folder_before = folder_bytes(folder), .started = process_clock()};
 	int out[2] = {-1, -1}, errors[2] = {-1, -1}, code;
 	pid_t pid = -1;
 
@@ -215,13 +259,13 @@ int command_process(char *const *argv, const char *folder, struct command_output
 		goto done;
 	}
 	if (pid == 0)
-		become(argv, folder, out[1], errors[1]);
+		become(argv, folder, limits, out[1], errors[1]);
 	close(out[1]);
 	close(errors[1]);
 	out[1] = errors[1] = -1;
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 	fcntl(errors[0], F_SETFL, O_NONBLOCK);
-	code = attend(pid, &out[0], &errors[0], output, err);
+	code = attend(pid, &out[0], &errors[0], &following, err);
 done:
 	close_pair(out);
 	close_pair(errors);

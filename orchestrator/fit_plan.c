@@ -6,6 +6,7 @@
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
 
+#define PROGRAM_ALLOWANCE 15.0 /* seconds: its worker ends it first, and tells how it ended */
 #define LOFO_UNITS_MAX 4096 /* left-out sets in one task */
 #define TOGETHER_FITS 2048  /* in one message of several tasks */
 
@@ -275,7 +276,7 @@ static int fill_line(const struct fit_plan *plan, uint64_t group, unsigned fold_
 	        fits > 1, "predictions", plan->keeps_files, "save_model", plan->keeps_files && plan->folds[fold_first] < 0, "scratch", plan->request.scratch,
 	        "folds", folds, "variants", variants);
 	*task = (struct task){.kind = TASK_FIT, .stage = plan->request.stage, .group = (int64_t)group, .fit_count = fits, .line = line, .needs_setup = true,
-	        .parts = 1};
+	        .parts = 1, .allowance = engine_find(plan->request.study->spec->models[0].engine)->external ? PROGRAM_ALLOWANCE : 0};
 	return 1;
 }
 

@@ -524,6 +524,21 @@ static int put_attempt(struct round_run *run, const struct task *task, const str
 	return ledger_put_attempt(run->campaign->ledger, &attempt, err);
 }
 
+/* What the programs of a task said on stderr, by fit. */
+static void add_said(json_t *fields, const struct task_outcome *outcome)
+{
+	json_t *said = json_array(), *result;
+	size_t i;
+
+	json_array_foreach(outcome->results, i, result)
+		if (json_object_get(result, "stderr"))
+			json_array_append_new(said, json_pack("{s:O, s:O, s:O}", "variant", json_object_get(result, "variant"), "fold",
+			        json_object_get(result, "fold"), "text", json_object_get(result, "stderr")));
+	if (json_array_size(said))
+		json_object_set(fields, "stderr", said);
+	json_decref(said);
+}
+
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err)
 {
 	json_t *fields = json_pack("{s:s, s:s, s:I, s:i, s:i, s:f, s:f, s:I, s:I, s:s}", "stage", stage_table[task->stage].name, "kind",
@@ -543,6 +558,7 @@ int round_run_telemetry(struct round_run *run, const struct task *task, const st
 	}
 	if (outcome->text)
 		json_object_set_new(fields, "text", json_string_nocheck(outcome->text));
+	add_said(fields, outcome);
 	code = event_log_add(run->campaign->telemetry, "task", fields, err);
 	json_decref(fields);
 	return code;
@@ -653,16 +669,16 @@ static int finished(void *context, struct task *task, struct task_outcome *outco
 	return task->kind == TASK_WRITE ? write_ended(run, task, outcome, err) : round_run_results(run, task, outcome, err);
 }
 
-/* The first failed fit's own words, for an attempt whose worker lived. */
-static const char *first_failure(const struct task_outcome *outcome)
+/* The first failed fit's own words ("failed") or cause, for an attempt whose worker lived. */
+static const char *first_failure(const struct task_outcome *outcome, const char *key, const char *fallback)
 {
 	json_t *result;
 	size_t i;
 
 	json_array_foreach(outcome->results, i, result)
 		if (json_object_get(result, "failed"))
-			return json_get_text(result, "failed", NULL);
-	return "failed";
+			return json_get_text(result, key, fallback);
+	return fallback;
 }
 
 /* A night of failures must not fill the log: from some number on they are counted only (progress.jsonl has all). */
@@ -692,8 +708,8 @@ int round_run_attempt_failed(void *context, const struct task *task, const struc
 {
 	struct round_run *run = context;
 	struct task_outcome shown = *outcome;
-	const char *cause = outcome->end == TASK_OK ? "error" : task_end_name(outcome->end);
-	const char *text = outcome->end == TASK_OK ? first_failure(outcome) : outcome->text;
+	const char *cause = outcome->end == TASK_OK ? first_failure(outcome, "cause", "error") : task_end_name(outcome->end);
+	const char *text = outcome->end == TASK_OK ? first_failure(outcome, "failed", "failed") : outcome->text;
 	char *line = text_printable(text ? text : "");
 	json_t *variant = json_array_get(json_object_get(task->line, "variants"), 0);
 	int code;

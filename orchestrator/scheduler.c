@@ -78,7 +78,7 @@ int scheduler_open(const struct scheduler_options *options, struct scheduler **o
 	}
 	scheduler->options = *options;
 	for (unsigned i = 0; i < options->workers; i++)
-		scheduler->workers[i] = (struct worker_process){.state = WORKER_DEAD, .in_fd = -1, .out_fd = -1, .err_fd = -1, .pid_fd = -1};
+		scheduler->workers[i] = (struct worker_process){.state = WORKER_DEAD, .in_fd = -1, .out_fd = -1, .err_fd = -1, .pid_fd = -1, .group = {.members_fd = -1}};
 	*out = scheduler;
 	return 0;
 }
@@ -136,10 +136,13 @@ static int next_task(struct scheduler *scheduler, const struct scheduler_source 
 
 static int start_worker(struct scheduler *scheduler, struct worker_process *worker, struct orch_err *err)
 {
+	struct worker_limits limits = {.threads = scheduler->options.threads, .memory = scheduler->options.memory_each,
+	        .memory_shared = scheduler->options.memory_shared};
+
 	if (scheduler->start_failures >= START_FAILURES)
 		return orch_fail(err, ORCH_EIO, "workers do not start (%u attempts in a row failed: %s); `orch doctor` may tell why",
 		        scheduler->start_failures, scheduler->start_text);
-	return worker_process_spawn(scheduler->options.program, scheduler->options.threads, worker, err);
+	return worker_process_spawn(scheduler->options.program, &limits, worker, err);
 }
 
 static void assign(struct scheduler *scheduler, struct worker_process *worker, struct task *take_task)
@@ -299,8 +302,8 @@ static void watch_worker(struct scheduler *scheduler, struct worker_process *wor
 		worker_process_kill(worker, TASK_TIMEOUT);
 	if (worker->state != WORKER_BUSY)
 		return;
-	if (options->timeout_each > 0 && worker->task.kind == TASK_FIT && now - since > options->timeout_each * (double)(worker->task.fit_count / parts))
-		worker_process_kill(worker, TASK_TIMEOUT);
+	if (options->timeout_each > 0 && worker->task.kind == TASK_FIT && now - since > options->timeout_each * (double)(worker->task.fit_count / parts) + worker->task.allowance)
+		worker_process_stop(worker, TASK_TIMEOUT);
 	if (memory) {
 		uint64_t rss = process_tree_rss_anon(worker->pid);
 

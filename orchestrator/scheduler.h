@@ -34,6 +34,7 @@ struct scheduler_options {
 	const char *program;   /* /proc/self/exe resolved */
 	unsigned workers, threads, retries;
 	uint64_t memory_each;  /* bytes a worker may use; 0: not watched */
+	uint64_t memory_shared; /* bytes of mapped files beside that, for a control group's wall */
 	double timeout_each;   /* seconds for one fit; a job of several has so many times as long, from the last result on; 0: none */
 	double start_seconds;  /* a worker that has not said "ready" by then is given up; 0: a minute */
 };

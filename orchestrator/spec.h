@@ -118,6 +118,8 @@ struct spec_resources {
 	unsigned workers, threads, batch; /* 0: auto */
 	uint64_t memory;           /* bytes; 0: 80 % of what there is */
 	double fit_timeout;        /* seconds; 0: none */
+	uint64_t fit_memory;       /* bytes; 0: a worker's share of memory */
+	uint64_t fit_output;       /* bytes of a fit's files and of what it prints */
 	unsigned retries;          /* further attempts after the first */
 };
 struct spec_limits {

@@ -100,6 +100,8 @@ const struct spec_key spec_keys[] = {
 	{"resources.batch", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "small tasks that go to a worker in one message; auto: as many as take a quarter of a second", NULL, NULL},
 	{"resources.memory", SPEC_BYTES, "0", 32.0 * (1 << 20), 1e15, NULL, NULL, "all of orch together; default 80 % of what machine or container has", NULL, NULL},
 	{"resources.fit_timeout", SPEC_SECONDS, "3600.0", 0.1, 1e8, NULL, NULL, "for one fit", NULL, NULL},
+	{"resources.fit_memory", SPEC_BYTES, "0", 32.0 * (1 << 20), 1e15, NULL, NULL, "for one fit and all it starts; default a worker's share of memory", NULL, NULL},
+	{"resources.fit_output", SPEC_BYTES, "1073741824", 4096, 1e15, NULL, NULL, "for the files of one fit, with what it prints", NULL, NULL},
 	{"resources.retries", SPEC_INT, "1", 0, 100, NULL, NULL, "further attempts after the first", NULL, NULL},
 
 	{"limits", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the plan is refused above these, unless --allow-large", NULL, NULL},

@@ -14,7 +14,8 @@
  *   {"type":"progress","id":I,...}                                                     optional
  *   {"type":"result","id":I,"variant":v,"fold":f,"score":x,"metrics":{..},"files":[{"name","sha256","bytes"}],"note":T}   one per fit; v is an index into
  *        variants, f the fold itself (-1 holdout); or with "failed":TEXT instead of score and metrics
- *        (and "final":true when a further attempt cannot mend it)
+ *        (and "final":true when a further attempt cannot mend it; "cause":"timeout", "memory" or "output" when it met a limit)
+ *        with "stderr":TEXT, the last that a user's program said there
  *   {"type":"output","id":I,"value":{..}}                                              of write and prepare, optional
  *   {"type":"done","id":I,"cpu":s,"peak_rss":b,"rss_anon":b}                            ends every task
  *   {"type":"error","id":I,"code":C,"text":T}                                          ends a task that could not be done
@@ -44,6 +45,7 @@ struct task {
 	unsigned parts;    /* tasks of the plan that go together, group and those after it; 0 is taken as 1 */
 	json_t *line;      /* the object sent; owned */
 	bool needs_setup;  /* fits and writes work on the round's setup */
+	double allowance;  /* seconds beyond its fits' time limit: a worker that ends a user's program itself has its last words to tell */
 };
 void task_release(struct task *task);
 

@@ -80,6 +80,8 @@ void worker_send_result(struct worker *worker, json_int_t id, size_t variant, in
 		json_object_set_new(line, "failed", safe_text(failed));
 		if (worker->failures_are_final)
 			json_object_set_new(line, "final", json_true());
+		if (worker->cause)
+			json_object_set_new(line, "cause", json_string(worker->cause));
 		json_decref(take_metrics);
 		json_decref(take_files);
 	} else {
@@ -90,6 +92,8 @@ void worker_send_result(struct worker *worker, json_int_t id, size_t variant, in
 	}
 	if (note)
 		json_object_set_new(line, "note", safe_text(note));
+	if (worker->said)
+		json_object_set_new(line, "stderr", json_string_nocheck(worker->said));
 	put_line(worker, line);
 	if (process_clock() - worker->flushed > FLUSH_SECONDS)
 		flush(worker);

@@ -17,6 +17,8 @@ struct worker {
 	unsigned round;
 	struct text_buf line; /* being written */
 	double flushed;       /* when the stream was */
+	const char *cause; /* of the fit that failed last: the limit it met, or NULL */
+	char *said;        /* what its program said on stderr, the last of it, printable; NULL */
 	bool failures_are_final; /* a built-in engine that refused its input will refuse it again: no retry */
 };
 int worker_run(void); /* exit status */

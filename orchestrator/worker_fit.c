@@ -160,6 +160,27 @@ static int save_model(const struct fit_task *fit, const struct engine_answer *an
 	return code;
 }
 
+/* The limit of what one fit may leave; what is above goes. */
+static int check_output(const struct fit_task *fit, const json_t *files, struct orch_err *err)
+{
+	uint64_t limit = fit->worker->spec->resources.fit_output, total = 0;
+	char most[TEXT_NUMBER_MAX], found[TEXT_NUMBER_MAX];
+	json_t *file;
+	size_t i;
+
+	json_array_foreach(files, i, file)
+		total += (uint64_t)json_get_int(file, "bytes", 0);
+	if (!limit || total <= limit)
+		return 0;
+	json_array_foreach(files, i, file) {
+		char *path = file_join(fit->scratch, json_get_text(file, "name", ""));
+
+		file_remove(path, NULL);
+		free(path);
+	}
+	return orch_fail(err, ORCH_EFIT, "output: its predictions and model are %s, more than %s (resources.fit_output)", text_bytes(total, found), text_bytes(limit, most));
+}
+
 static int save_files(const struct fit_task *fit, size_t variant, int fold, const struct engine_fold *rows, const struct engine_answer *answer,
         json_t **out, struct orch_err *err)
 {
@@ -171,6 +192,8 @@ static int save_files(const struct fit_task *fit, size_t variant, int fold, cons
 		code = save_predictions(fit, rows, answer->prediction, stem, files, err);
 	if (!code && fit->save_model && answer->model)
 		code = save_model(fit, answer, stem, files, err);
+	if (!code)
+		code = check_output(fit, files, err);
 	free(stem);
 	if (code)
 		json_decref(files);
@@ -200,8 +223,10 @@ static int score_answer(struct fit_task *fit, size_t variant, int fold, const st
 	json_t *metrics = NULL, *files = NULL;
 	const char *bad = answer->prediction ? first_not_finite(fit, rows, answer->prediction) : "the engine gave no prediction";
 	double score = NAN;
+	struct orch_err file_err = {0};
 	int code = 0;
 
+	worker->cause = NULL;
 	if (!rows->test_count) { /* the final model where nothing is held out */
 		bad = NULL;
 		metrics = json_object();
@@ -215,10 +240,17 @@ static int score_answer(struct fit_task *fit, size_t variant, int fold, const st
 		}
 	}
 	if (!code && !bad)
-		code = save_files(fit, variant, fold, rows, answer, &files, err);
+		code = save_files(fit, variant, fold, rows, answer, &files, &file_err);
+	if (code == ORCH_EFIT) { /* it met the limit of its output */
+		worker->cause = "output";
+		bad = file_err.text;
+		code = 0;
+	}
 	if (code)
 		json_decref(metrics);
-	else
+	if (file_err.code && code)
+		orch_fail(err, code, "%s", file_err.text);
+	if (!code)
 		worker_send_result(worker, fit->id, variant, fold, score, metrics, files, answer->text, bad);
 	arena_release(&arena);
 	return code;
@@ -282,6 +314,7 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 			skip++;
 		else
 			names[command.feature_count++] = study->features[f]->name;
+	fit->worker->cause = NULL;
 	code = command_fit_run(fit->worker, &command, &prediction, &score, &why);
 	if (code == ORCH_EFIT) {
 		worker_send_result(fit->worker, fit->id, variant, command.fold, NAN, NULL, NULL, NULL, why.text);
@@ -300,6 +333,9 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 	}
 	free(prediction);
 	free(names);
+	free(fit->worker->said);
+	fit->worker->said = NULL;
+	fit->worker->cause = NULL;
 	return code;
 }
 

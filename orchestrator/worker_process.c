@@ -8,14 +8,18 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
 #include "storage/base/process.h"
+#include "storage/base/process_kill.h"
 #include "storage/base/trace.h"
 
 #define GRACE_SECONDS 3.0
+#define GROUP_SLACK (32ull << 20) /* the wall stands behind the watched limit, which tells more when it is met */
+#define ADOPTED_MAX 256
 
 struct pipes {
 	int in[2], out[2], err[2];
@@ -43,12 +47,13 @@ static int open_pipes(struct pipes *pipes, struct orch_err *err)
 }
 
 /* In the child, before exec: only async-signal-safe calls. Descriptors above 2 close by O_CLOEXEC. */
-static _Noreturn void run_worker(const char *program, char **environment, const struct pipes *pipes, pid_t parent)
+static _Noreturn void run_worker(const char *program, char **environment, const struct pipes *pipes, const struct control_group *group, pid_t parent)
 {
 	char *arguments[] = {"orch", "worker", NULL};
 	sigset_t none;
 
 	setpgid(0, 0);
+	control_group_join(group);
 	prctl(PR_SET_PDEATHSIG, SIGUSR2);
 	if (getppid() != parent)
 		_exit(125);
@@ -95,8 +100,67 @@ static void end_unwatched(pid_t pid)
 		;
 }
 
-int worker_process_spawn(const char *program, unsigned threads, struct worker_process *out, struct orch_err *err)
+/* ---- the workers that live: every other child of ours is an orphan of one that does not ---- */
+
+static struct {
+	pid_t *list;
+	size_t count;
+} living;
+
+static void note_living(pid_t pid)
 {
+	pid_t *grown = mem_array_grow(living.list, living.count + 1, sizeof *grown);
+
+	if (!grown)
+		orch_bug("out of memory for the list of workers");
+	living.list = grown;
+	living.list[living.count++] = pid;
+}
+
+static bool is_living(pid_t pid)
+{
+	for (size_t i = 0; i < living.count; i++)
+		if (living.list[i] == pid)
+			return true;
+	return false;
+}
+
+static void forget_living(pid_t pid)
+{
+	for (size_t i = 0; i < living.count; i++)
+		if (living.list[i] == pid)
+			living.list[i--] = living.list[--living.count];
+	if (!living.count) {
+		free(living.list);
+		living.list = NULL;
+	}
+}
+
+/* What a dead worker's tree left comes to us, its subreaper, generation by generation. */
+static void end_adopted(void)
+{
+	struct timespec step = {.tv_nsec = 2000000};
+
+	for (unsigned tries = 0; tries < 1000; tries++) {
+		pid_t children[ADOPTED_MAX];
+		size_t count = process_children(getpid(), children, ADOPTED_MAX), ended = 0;
+
+		for (size_t i = 0; i < count && i < ADOPTED_MAX; i++) {
+			if (is_living(children[i]))
+				continue;
+			kill(children[i], SIGKILL);
+			waitpid(children[i], NULL, WNOHANG);
+			ended++;
+		}
+		if (!ended)
+			return;
+		nanosleep(&step, NULL);
+	}
+}
+
+int worker_process_spawn(const char *program, const struct worker_limits *limits, struct worker_process *out, struct orch_err *err)
+{
+	struct control_group group;
 	struct pipes pipes;
 	char **environment;
 	pid_t parent = getpid(), pid;
@@ -104,16 +168,19 @@ int worker_process_spawn(const char *program, unsigned threads, struct worker_pr
 
 	if (open_pipes(&pipes, err))
 		return ORCH_EIO;
-	environment = worker_environment(threads);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	control_group_open(limits->memory ? limits->memory + limits->memory_shared + GROUP_SLACK : 0, &group);
+	environment = worker_environment(limits->threads);
 	pid = fork();
 	if (pid == 0)
-		run_worker(program, environment, &pipes, parent);
+		run_worker(program, environment, &pipes, &group, parent);
 	pid_fd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 	sys = errno;
 	free(environment);
 	if (pid_fd < 0) { /* without it nobody would hear of its end */
 		if (pid > 0)
 			end_unwatched(pid);
+		control_group_close(&group);
 		close_pair(pipes.in);
 		close_pair(pipes.out);
 		close_pair(pipes.err);
@@ -122,10 +189,12 @@ int worker_process_spawn(const char *program, unsigned threads, struct worker_pr
 	close(pipes.in[0]);
 	close(pipes.out[1]);
 	close(pipes.err[1]);
+	note_living(pid);
 	setpgid(pid, pid); /* both sides do it: whichever comes first */
 	*out = (struct worker_process){.state = WORKER_STARTING, .pid = pid, .in_fd = pipes.in[1], .out_fd = pipes.out[0],
 	        .err_fd = pipes.err[0], .pid_fd = pid_fd, .start_ticks = process_start_ticks(pid),
-	        .started = process_clock()};
+	        .started = process_clock(), .group = group, .memory_limit = limits->memory};
+	control_group_joined(&out->group);
 	fcntl(out->in_fd, F_SETFL, O_NONBLOCK);
 	fcntl(out->out_fd, F_SETFL, O_NONBLOCK);
 	fcntl(out->err_fd, F_SETFL, O_NONBLOCK);
@@ -152,6 +221,7 @@ void worker_process_assign(struct worker_process *worker, struct task *take_task
 	worker->task_started = worker->last_result = process_clock();
 	worker->state = WORKER_BUSY;
 	worker->used = true;
+	worker->oom_kills = control_group_oom_kills(&worker->group);
 	free(worker->answered);
 	worker->answered = mem_must(worker->task.fit_count + 1, 1);
 	worker->tail.length = 0;
@@ -180,9 +250,29 @@ static void broke_protocol(struct worker_process *worker, const char *text)
 	worker_process_kill(worker, TASK_PROTOCOL_ERROR);
 }
 
+static bool was_out_of_memory(const struct worker_process *worker)
+{
+	return control_group_oom_kills(&worker->group) > worker->oom_kills;
+}
+
+/* A program that the kernel killed a part of may not even have noticed: whatever it answered, it met its limit. */
+static char *memory_text(const struct worker_process *worker)
+{
+	struct text_buf buf = {0};
+	char bytes[TEXT_NUMBER_MAX];
+
+	text_addf(&buf, "the kernel ended a process of it: over its memory limit of %s", text_bytes(worker->memory_limit, bytes));
+	if (worker->tail.length) {
+		text_add(&buf, "\n");
+		text_add_bytes(&buf, worker->tail.data, worker->tail.length);
+	}
+	return text_take(&buf);
+}
+
 static void end_task(struct worker_process *worker, const json_t *object, enum task_end end)
 {
 	struct task_outcome *outcome = &worker->outcome;
+
 
 	outcome->end = end;
 	outcome->seconds = process_clock() - worker->task_started;
@@ -190,7 +280,11 @@ static void end_task(struct worker_process *worker, const json_t *object, enum t
 	outcome->rss_anon = (uint64_t)json_get_int(object, "rss_anon", 0);
 	if ((uint64_t)json_get_int(object, "peak_rss", 0) > outcome->peak_rss)
 		outcome->peak_rss = (uint64_t)json_get_int(object, "peak_rss", 0);
-	if (end == TASK_ERROR) {
+	if (was_out_of_memory(worker)) {
+		outcome->end = TASK_MEMORY;
+		worker_process_read_errors(worker);
+		outcome->text = memory_text(worker);
+	} else if (end == TASK_ERROR) {
 		outcome->detail = (int)json_get_int(object, "code", ORCH_EFIT);
 		outcome->text = mem_text(json_get_text(object, "text", "the worker gave no reason"));
 	}
@@ -328,6 +422,8 @@ static char *death_text(const struct worker_process *worker, const siginfo_t *in
 		break;
 	case TASK_MEMORY:
 		text_addf(&buf, "stopped at %s: over its memory limit", text_bytes(worker->outcome.peak_rss, bytes));
+		if (worker->memory_limit)
+			text_addf(&buf, " of %s", text_bytes(worker->memory_limit, bytes));
 		break;
 	case TASK_PROTOCOL_ERROR:
 		text_add(&buf, worker->protocol_error);
@@ -368,16 +464,22 @@ void worker_process_reap(struct worker_process *worker)
 	kill(-worker->pid, SIGKILL); /* before it is reaped: the group's number is still ours */
 	while (waitid(P_PID, (id_t)worker->pid, &info, WEXITED) < 0 && errno == EINTR)
 		;
+	forget_living(worker->pid);
+	control_group_end(&worker->group);
+	end_adopted();
 	if (busy) {
 		struct task_outcome *outcome = &worker->outcome;
 
 		outcome->seconds = process_clock() - worker->task_started;
 		outcome->end = worker->kill_reason != TASK_OK ? worker->kill_reason : info.si_code == CLD_EXITED ? TASK_EXIT : TASK_SIGNAL;
+		if (outcome->end == TASK_SIGNAL && info.si_status == SIGKILL && was_out_of_memory(worker))
+			outcome->end = TASK_MEMORY;
 		outcome->detail = info.si_status;
 		outcome->text = death_text(worker, &info);
 	}
 	trace(TRACE_SCHED, "worker %d ended (%d)", (int)worker->pid, info.si_status);
 	close_all(worker);
+	control_group_close(&worker->group);
 	worker->state = WORKER_DEAD;
 }
 
@@ -420,5 +522,5 @@ void worker_process_release(struct worker_process *worker)
 	text_buf_release(&worker->output);
 	text_buf_release(&worker->tail);
 	free(worker->answered);
-	*worker = (struct worker_process){.in_fd = -1, .out_fd = -1, .err_fd = -1, .pid_fd = -1, .state = WORKER_DEAD};
+	*worker = (struct worker_process){.in_fd = -1, .out_fd = -1, .err_fd = -1, .pid_fd = -1, .state = WORKER_DEAD, .group = {.members_fd = -1}};
 }

@@ -372,7 +372,7 @@ static void scheduler__a_worker_without_descriptors_is_no_worker(void **state)
 
 		small.rlim_cur = limit;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
-		code = worker_process_spawn(fixture->program, 1, &worker, &err);
+		code = worker_process_spawn(fixture->program, &(struct worker_limits){.threads = 1}, &worker, &err);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 		refused += code == ORCH_EIO;
 		assert_true(!code || strstr(err.text, "worker"));

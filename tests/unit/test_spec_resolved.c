@@ -130,6 +130,8 @@ static const char catalogue[] = "name: diamonds\n"
                                 "  threads: 2\n"
                                 "  memory: 8GiB\n"
                                 "  fit_timeout: 1h30m\n"
+                                "  fit_memory: 256MiB\n"
+                                "  fit_output: 10MB\n"
                                 "  retries: 0\n"
                                 "limits:\n"
                                 "  configurations: 6000\n"
@@ -167,6 +169,8 @@ static void spec_resolved__defaults_are_spelled_out(void **state)
 	assert_int_equal(spec->resources.workers, 0);
 	assert_int_equal(spec->resources.memory, 0);
 	assert_true(spec->resources.fit_timeout == 3600);
+	assert_int_equal(spec->resources.fit_memory, 0);
+	assert_int_equal(spec->resources.fit_output, 1 << 30);
 	assert_int_equal(spec->resources.retries, 1);
 	assert_int_equal(spec->limits.configurations, 5000);
 	assert_true(spec->limits.hours == 24);
@@ -193,6 +197,8 @@ static void spec_resolved__values_are_canonical(void **state)
 
 	assert_resolved(spec, "resources.memory", "8589934592");
 	assert_resolved(spec, "resources.fit_timeout", "5400.0");
+	assert_resolved(spec, "resources.fit_memory", "268435456");
+	assert_resolved(spec, "resources.fit_output", "10000000");
 	assert_resolved(spec, "resources.workers", "\"auto\"");
 	assert_resolved(spec, "resources.threads", "2");
 	assert_resolved(spec, "limits.hours", "12.0");
