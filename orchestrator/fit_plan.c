@@ -79,7 +79,7 @@ static void plan_variants(struct fit_plan *plan)
 	} else if (request->stage == STAGE_LOFO) {
 		plan->variants = request->study->unit_count;
 		if (plan->engine->shares & ENGINE_SHARE_LEFT_OUT)
-			plan->units_per_task = LOFO_UNITS_MAX;
+			plan->units_per_task = plan->engine->left_out_most ? plan->engine->left_out_most : LOFO_UNITS_MAX;
 		plan->block_groups = (plan->variants + plan->units_per_task - 1) / plan->units_per_task;
 	}
 }

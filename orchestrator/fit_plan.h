@@ -6,7 +6,7 @@
  *   01_hpo        trials              all folds                    group of the search x (all folds when the engine shares them)
  *   03, 05        the best trial      all folds and -1 (holdout)   folds together when shared; -1 by itself, with the model
  *                 (a set of 05 that is tried: its folds first; -1 once it is the one)
- *   04_lofo       units left out      all folds                    all units when the engine shares them, else one
+ *   04_lofo       units left out      all folds                    all units (or left_out_most) when the engine shares them, else one
  */
 #ifndef ORCHESTRATOR_FIT_PLAN_H
 #define ORCHESTRATOR_FIT_PLAN_H

@@ -66,6 +66,7 @@ static struct round_count count_round(const struct engine *engine, const struct 
         bool drops)
 {
 	bool share_folds = engine->shares & ENGINE_SHARE_FOLDS, share_left_out = engine->shares & ENGINE_SHARE_LEFT_OUT;
+	uint64_t together = !share_left_out ? 1 : engine->left_out_most ? engine->left_out_most : units + 1; /* left-out sets of a task */
 	uint64_t fold_tasks = share_folds ? 1 : folds;
 	uint64_t sets = spec->rfe.drop == SPEC_DROP_INSIGNIFICANT ? 2 + (uint64_t)log2((double)units + 1) : 1; /* verified and bisected */
 	struct round_count count = {0};
@@ -80,7 +81,7 @@ static struct round_count count_round(const struct engine *engine, const struct 
 		count.fits = add_saturating(count.fits, count.stage[s]);
 	count.tasks = add_saturating(multiply_saturating(search_groups(search), fold_tasks), fold_tasks + 1);
 	if (count.stage[STAGE_LOFO])
-		count.tasks = add_saturating(count.tasks, share_left_out ? fold_tasks : multiply_saturating(units, fold_tasks));
+		count.tasks = add_saturating(count.tasks, multiply_saturating((units + together - 1) / together, fold_tasks));
 	if (drops)
 		count.tasks = add_saturating(count.tasks, sets * fold_tasks + 1);
 	return count;

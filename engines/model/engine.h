@@ -89,6 +89,7 @@ struct engine {
 	const struct param_def *params;
 	unsigned tasks;  /* enum engine_task bits */
 	unsigned shares; /* enum engine_share bits */
+	unsigned left_out_most; /* left-out sets that one job should hold at most; 0: any number */
 	bool many_outputs, keeps_missing, weights;
 	bool external;         /* run by the worker's process driver from a command template; no run of its own */
 	bool needs_permission; /* refused unless ORCH_FAKE_ENGINE=1: for tests and fault drills */
