@@ -75,6 +75,13 @@ $(BUILD)/generated/version.h: $(SOURCES) $(HEADERS) Makefile
 $(BUILD)/obj/engines/%.o: OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O3 -g1)
 
 $(BUILD)/obj/storage/duckdb_adapter.o: CFLAGS_ALL += -DORCH_DUCKDB_LIBRARY='"$(abspath $(DUCKDB_DIR))/lib/libduckdb.so"'
+# The report's interactive charts: one script out of pinned npm packages, empty when they cannot be had.
+$(BUILD)/generated/charts.js: reports/assets/charts.js reports/assets/package.json reports/assets/package-lock.json .ci/bundle-charts
+	@.ci/bundle-charts reports/assets $(DEPS)/charts $@
+
+$(BUILD)/obj/reports/charts.o: CFLAGS_ALL += -DORCH_CHARTS='"$(abspath $(BUILD))/generated/charts.js"'
+$(BUILD)/obj/reports/charts.o: $(BUILD)/generated/charts.js
+
 $(BUILD)/tests/numeric/test_xgboost: LIBS += -lxgboost
 
 $(BUILD)/obj/%.o: %.c | $(BUILD)/.apt-stamp $(BUILD)/generated/version.h $(DUCKDB_DIR)/lib/libduckdb.so
@@ -107,7 +114,7 @@ demo: all ## run the main job on real data, then say where to look
 	@$(ORCH) show $(DEMO)/diamonds-campaign
 	@$(ORCH) verify $(DEMO)/diamonds-campaign
 	@echo
-	@echo 'The campaign lies in $(DEMO)/diamonds-campaign. Open rounds/round_000/report.html in a browser,'
+	@echo 'The campaign lies in $(DEMO)/diamonds-campaign. Open report/report.html in a browser,'
 	@echo 'read summary.json, list a bundle (tar -tf bundles/round_000.tar.zst), or run: $(ORCH) status $(DEMO)/diamonds-campaign'
 
 # --- tests ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "orchestrator/campaign_drift.h"
+#include "orchestrator/campaign_report.h"
 #include "orchestrator/display.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/probe.h"
@@ -544,13 +545,18 @@ int campaign_write_summary(struct campaign *campaign, unsigned rounds, bool done
 	return code;
 }
 
-/* Pictures over rounds are derived: what keeps one from being drawn is said, and the campaign goes on. */
-static void draw_rounds(struct campaign *campaign)
+/* The report is derived: what keeps it from being made is said, and the campaign goes on. During a campaign it takes no more than a twentieth of
+ * the time: over hundreds of rounds it is renewed less often than after each. */
+static void renew_report(struct campaign *campaign, bool last)
 {
 	struct orch_err why = {0};
+	double now = process_clock();
 
-	if (plot_campaign(campaign->dir->path, &why))
-		display_line(campaign->display, "warning: the plots in report/plots could not be drawn: %s", why.text);
+	if (!last && now < campaign->report_next)
+		return;
+	if (campaign_report_renew(campaign->dir->path, &why))
+		display_line(campaign->display, "warning: report/ could not be renewed: %s", why.text);
+	campaign->report_next = process_clock() + 20 * (process_clock() - now);
 }
 
 static int run_rounds(struct campaign *campaign, struct orch_err *err)
@@ -568,8 +574,8 @@ static int run_rounds(struct campaign *campaign, struct orch_err *err)
 			campaign->rounds_done = round + 1;
 			code = campaign_write_summary(campaign, round + 1, following == NULL, err);
 		}
-		if (!code)
-			draw_rounds(campaign);
+		if (!code && following)
+			renew_report(campaign, false);
 		json_decref(features);
 		features = code ? NULL : following;
 		if (code)
@@ -604,5 +610,7 @@ int campaign_run(struct campaign *campaign, struct orch_err *err)
 		json_object_set_new(fields, "text", json_string_nocheck(err->text));
 	campaign_event(campaign, code == 0 ? "campaign_done" : code == ORCH_ESTOPPED ? "campaign_stopped" : "campaign_failed", fields, NULL);
 	display_status_file(campaign->display, campaign, state);
+	if (campaign->rounds_done && code != ORCH_EIO)
+		renew_report(campaign, true); /* last: it tells the state, too */
 	return code;
 }

@@ -39,6 +39,7 @@ struct campaign {
 	struct text_buf kept;    /* what resume kept, does again and why: lines for people */
 	size_t kept_said;        /* bytes of it that campaign_say_kept has shown */
 	double started_wall, started;
+	double report_next;      /* monotonic: report/ is not renewed before */
 	/* progress of the whole run, for status */
 	int64_t trials_done, trials_failed, fits_done, fits_failed;
 	uint64_t memory_peak;

@@ -25,6 +25,11 @@ static const struct command_option stop_options[] = {
 	QUIET, END};
 static const struct command_option plan_options[] = {JSON, END};
 static const struct command_option show_options[] = {JSON, END};
+static const struct command_option report_options[] = {
+	{"--md", NULL, "Markdown on stdout, for terminals and pull requests"},
+	{"--round", "N", "the round whose features and trials the page shows (default: the chosen one)"},
+	{"--open", NULL, "open the page in the browser"},
+	JSON, QUIET, END};
 static const struct command_option plot_options[] = {
 	{"--round", "N", "the round whose plots are drawn (default: the chosen one, else the last)"},
 	{"--png", NULL, "PNG instead of SVG, two pixels for each of the SVG's"},
@@ -47,7 +52,7 @@ static const struct command_option init_options[] = {
 	{"--target", "COL", "the column to predict"},
 	QUIET, END};
 static const struct command_option verify_options[] = {
-	{"--rebuild", NULL, "make again what is derived: progress.jsonl, bundles, provenance, summary.json"},
+	{"--rebuild", NULL, "make again what is derived: progress.jsonl, bundles, provenance, summary.json, report"},
 	JSON, QUIET, END};
 static const struct command_option bundle_options[] = {
 	{"--list", "N", "what the bundle of round N (or a bundle file) holds"},
@@ -72,6 +77,10 @@ const struct command command_table[] = {
 	{"status", "[DIR]", "what a campaign is doing; read only, from any shell", ONLY_CAMPAIGN, status_options, cmd_status, false},
 	{"stop", "[DIR]", "ask a running campaign to stop, and wait until it has", ONLY_CAMPAIGN, stop_options, cmd_stop, false},
 	{"show", "[DIR]", "what came out: rounds, chosen round, configuration, failures, slowest tasks", ONLY_CAMPAIGN, show_options, cmd_show, false},
+	{"report", "[DIR]", "the campaign's page: the answer, pictures, tables; one file that needs no network",
+	        ONLY_CAMPAIGN "\nDIR/report/report.html is renewed after every round; this makes it again and prints where it is. Every round has a page of\n"
+	                      "its own, rounds/round_NNN/report.html, which is sealed with it.\n\n"
+	                      "  orch report --open\n  orch report flats --md >>pull-request.md", report_options, cmd_report, false},
 	{"plot", "[DIR] [NAME...]", "draw a campaign's plots as SVG or PNG files",
 	        ONLY_CAMPAIGN "\nEvery round has its plots as SVG in 08_plots; this draws them again, for a talk or a paper. Without a NAME: all of them.\n\n"
 	        "  orch plot flats lofo history --png --output slides", plot_options, cmd_plot, false},

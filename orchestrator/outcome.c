@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "engines/lofo/lofo_stats.h"
+#include "orchestrator/stage.h"
 #include "orchestrator/status.h"
+#include "reports/stage_cost.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
@@ -125,16 +127,53 @@ static json_t *dropped_before(const json_t *rounds, unsigned chosen)
 	return list;
 }
 
+/* What loads the trials in Python: the path as a string literal. */
+static char *notebook_line(const char *path)
+{
+	struct text_buf out = {0};
+
+	text_add(&out, "pd.read_parquet('");
+	for (; *path; path++)
+		if (*path == '\n')
+			text_add(&out, "\\n");
+		else
+			text_addf(&out, *path == '\'' || *path == '\\' ? "\\%c" : "%c", *path);
+	text_add(&out, "')");
+	return text_take(&out);
+}
+
 static json_t *files_of(const char *campaign, unsigned chosen, size_t rounds)
 {
-	char *report = text_format("%s/rounds/round_%03u/report.html", campaign, chosen), *bundles = text_format("%s/bundles", campaign);
+	char *report = text_format("%s/report/report.html", campaign), *bundles = text_format("%s/bundles", campaign);
 	char *trials = text_format("%s/rounds/round_%03u/01_hpo/trials.parquet", campaign, chosen);
-	json_t *files = !rounds ? json_null() : json_pack("{s:s, s:s, s:s}", "report", report, "bundles", bundles, "trials", trials);
+	char *notebook = notebook_line(trials);
+	json_t *files = !rounds ? json_null() : json_pack("{s:s, s:s, s:s, s:s}", "report", report, "bundles", bundles, "trials", trials, "notebook", notebook);
 
+	free(notebook);
 	free(report);
 	free(bundles);
 	free(trials);
 	return files;
+}
+
+/* [{stage, title, tasks, seconds, memory}] in the order of the stages. */
+static json_t *stages_of(const char *campaign)
+{
+	struct stage_cost costs[STAGE_COSTS_MAX] = {0};
+	json_t *list = json_array();
+	size_t count = 0;
+
+	stage_costs(campaign, costs, &count, NULL); /* no telemetry: nothing to tell */
+	for (size_t i = 0; i < count; i++) {
+		const char *title = costs[i].stage;
+
+		for (unsigned s = 0; s < STAGE_COUNT; s++)
+			if (!strcmp(stage_table[s].name, costs[i].stage))
+				title = stage_table[s].title;
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:f, s:f}", "stage", costs[i].stage, "title", title, "tasks", (json_int_t)costs[i].tasks, "seconds", costs[i].seconds,
+		        "memory", costs[i].memory));
+	}
+	return list;
 }
 
 int outcome_read(const char *campaign, bool slowest, json_t **out, struct orch_err *err)
@@ -157,10 +196,11 @@ int outcome_read(const char *campaign, bool slowest, json_t **out, struct orch_e
 	chosen = chosen_of(campaign, summary, rounds);
 	round = (unsigned)json_get_int(chosen, "round", 0);
 	features = json_array_size(rounds) ? read_round(campaign, 0, "00_dataset/features.json") : json_null();
-	*out = json_pack("{s:i, s:O, s:s, s:O, s:s, s:b, s:O, s:o, s:o, s:o, s:O?, s:o, s:o, s:o, s:o}", "version", OUTCOME_VERSION, "name",
+	*out = json_pack("{s:i, s:O, s:s, s:O, s:s, s:b, s:O, s:o, s:o, s:o, s:O?, s:o, s:o, s:o, s:o, s:o}", "version", OUTCOME_VERSION, "name",
 	        json_object_get(status, "name"), "campaign", campaign, "state", json_object_get(status, "state"), "metric", json_get_text(summary, "metric", "score"), "maximise",
 	        json_get_bool(summary, "maximise", 0), "rounds", rounds, "chosen", chosen, "all_features", features, "dropped", dropped_before(rounds, round), "totals",
-	        json_object_get(summary, "totals"), "failures", failures, "attempts", attempts, "slowest", slowest ? outcome_slowest(campaign, 5) : json_array(), "files",
+	        json_object_get(summary, "totals"), "failures", failures, "attempts", attempts, "slowest", slowest ? outcome_slowest(campaign, 5) : json_array(), "stages",
+	        slowest ? stages_of(campaign) : json_array(), "files",
 	        files_of(campaign, round, json_array_size(rounds)));
 	json_decref(status);
 	json_decref(rounds);

@@ -4,7 +4,7 @@
  * {version, name, campaign, state, metric, maximise, rounds: [{round, features, score, se, holdout, dropped, reason, stop}], chosen: {round, features,
  *  params, searched, score, se, holdout, reason, gain: {mean, ci_low, ci_high, relative} | null} | null, all_features, dropped: [{feature, round}], totals,
  *  failures: [{cause, text, count, round, stage, trial, fold, left_out, params, output}], attempts: {cause: count}, slowest: [{round, stage, trial, folds, fits,
- *  seconds, peak_rss}], files: {report, bundles, trials}}
+ *  seconds, peak_rss}], stages: [{stage, title, tasks, seconds, memory}], files: {report, bundles, trials, notebook}}
  * gain: the chosen round against round 0 over the same folds, positive when it is better; interval as in engines/lofo/lofo_stats.h. */
 #ifndef ORCHESTRATOR_OUTCOME_H
 #define ORCHESTRATOR_OUTCOME_H
@@ -20,6 +20,7 @@
 int outcome_read(const char *campaign, bool slowest, json_t **out, struct orch_err *err);
 void outcome_text(const json_t *outcome, struct text_buf *out); /* for people: all of it */
 /* The summary of the morning: a screen. seconds: what this run took; NaN: not known. */
+void outcome_markdown(const json_t *outcome, struct text_buf *out); /* for terminals and pull requests (outcome_markdown.c) */
 void outcome_morning(const json_t *outcome, double seconds, struct text_buf *out);
 
 /* Parts (outcome_failures.c): fits that failed for good by cause and first line, attempts by cause. Takes nothing, new references. */

@@ -281,18 +281,6 @@ static void add_slowest(struct text_buf *out, const json_t *outcome)
 
 /* ---- where things are ---- */
 
-/* A Python string literal. */
-static void add_python(struct text_buf *out, const char *text)
-{
-	text_add(out, "'");
-	for (; *text; text++) {
-		if (*text == '\'' || *text == '\\')
-			text_add(out, "\\");
-		text_add_bytes(out, text, 1);
-	}
-	text_add(out, "'");
-}
-
 static void add_files(struct text_buf *out, const json_t *outcome)
 {
 	const json_t *files = json_object_get(outcome, "files");
@@ -301,9 +289,7 @@ static void add_files(struct text_buf *out, const json_t *outcome)
 		return;
 	text_addf(out, "  report    %s\n", json_get_text(files, "report", ""));
 	text_addf(out, "  bundles   %s/\n", json_get_text(files, "bundles", ""));
-	text_add(out, "  notebook  pd.read_parquet(");
-	add_python(out, json_get_text(files, "trials", ""));
-	text_add(out, ")\n");
+	text_addf(out, "  notebook  %s\n", json_get_text(files, "notebook", ""));
 }
 
 static void add_totals(struct text_buf *out, const json_t *outcome)

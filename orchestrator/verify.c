@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/campaign_report.h"
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
@@ -391,6 +392,8 @@ int verify_rebuild(struct campaign *campaign, struct text_buf *said, struct orch
 	}
 	if (!code)
 		code = mend_summary(campaign, rounds, said, err);
+	if (!code && rounds)
+		code = campaign_report_renew(campaign->dir->path, err);
 	if (campaign->kept.length)
 		text_add(said, campaign->kept.data);
 	return code;

@@ -1,20 +1,33 @@
 #include "reports/page.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/base/file.h"
+#include "storage/base/hash.h"
+#include "storage/base/json.h"
+
+#define LIGHT "--ink:#111827;--soft:#6b7280;--line:#e5e7eb;--paper:#fff;--accent:#3b82f6;--bad:#9ca3af;--box:#f9fafb"
 
 static const char style[] =
-	":root{--ink:#111827;--soft:#6b7280;--line:#e5e7eb;--paper:#fff;--accent:#3b82f6;--bad:#9ca3af;--box:#f9fafb}\n"
+	":root{color-scheme:light dark;" LIGHT "}\n"
 	"@media (prefers-color-scheme:dark){:root{--ink:#e5e7eb;--soft:#9ca3af;--line:#374151;--paper:#111827;--accent:#60a5fa;--bad:#6b7280;--box:#1f2937}}\n"
-	"body{font:15px/1.5 Inter,\"Helvetica Neue\",Arial,sans-serif;color:var(--ink);background:var(--paper);max-width:62rem;margin:2rem auto;padding:0 1rem}\n"
-	"h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2.2rem 0 .2rem}p.sub{color:var(--soft);margin:.1rem 0 1rem}\n"
-	".figures{display:flex;flex-wrap:wrap;gap:1rem;margin:1rem 0}.figure{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;min-width:9rem}\n"
-	".figure b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}.figure span{color:var(--soft);font-size:.85rem}\n"
+	"@media print{:root{color-scheme:light;" LIGHT "}}\n"
+	"body{font:15px/1.5 Inter,\"Helvetica Neue\",Arial,sans-serif;color:var(--ink);background:var(--paper);max-width:62rem;margin:2rem auto;padding:0 1rem;overflow-wrap:break-word}\n"
+	"h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2.2rem 0 .2rem}p.sub{color:var(--soft);margin:.1rem 0 1rem}p.answer{font-size:1.1rem;margin:1rem 0}\n"
+	".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.8rem;margin:1rem 0}.figure{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;min-width:0}\n"
+	".figure b{display:block;font-size:1.2rem;font-variant-numeric:tabular-nums;line-height:1.35;overflow-wrap:anywhere}.figure b.long{font-size:1rem}.figure span{color:var(--soft);font-size:.85rem}\n"
+	"figure{margin:1.6rem 0;overflow-x:auto}figure svg{display:block;max-width:100%;min-width:34rem;height:auto}figcaption{color:var(--soft);font-size:.85rem}\n"
+	".chart{height:22rem;margin:1.2rem 0 0}.chart.tall{height:auto}\n"
 	".wrap{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
-	"th{cursor:pointer;text-align:left;border-bottom:1px solid var(--line);font-weight:600;font-size:.85rem;color:var(--soft)}\n"
-	"th,td{padding:.3rem .7rem .3rem 0;vertical-align:top}td{border-bottom:1px solid var(--line);overflow-wrap:anywhere}\n"
-	"td.n,th.n{text-align:right}.track{display:block;position:relative;height:.7rem;min-width:10rem}.track i{position:absolute;top:0;bottom:0;background:var(--accent)}\n"
+	"th{cursor:pointer;text-align:left;border-bottom:1px solid var(--line);font-weight:600;font-size:.85rem;color:var(--soft);white-space:nowrap}\n"
+	"th[aria-sort=ascending]::after{content:\" \\2191\"}th[aria-sort=descending]::after{content:\" \\2193\"}\n"
+	"th,td{padding:.3rem .7rem .3rem 0;vertical-align:top}td{border-bottom:1px solid var(--line);overflow-wrap:anywhere;min-width:3.5rem}td:first-child{min-width:4.5rem}a{color:var(--accent)}\n"
+	"td.t{min-width:15rem}td.n,th.n{text-align:right}td.n{white-space:nowrap}.track{display:block;position:relative;height:.7rem;min-width:10rem;margin-top:.35rem}.track i{position:absolute;top:0;bottom:0;background:var(--accent)}\n"
 	".track i.low{background:var(--bad)}.track u{position:absolute;top:45%;height:1px;background:var(--ink)}.track s{position:absolute;top:-.15rem;bottom:-.15rem;width:1px;background:var(--soft)}\n"
-	"code{font-size:.9em}@media print{body{max-width:none;margin:0}th{cursor:auto}}\n";
+	"pre{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;overflow-x:auto;font-size:.85rem}code{font-size:.9em}\n"
+	"@media print{body{max-width:none;margin:0;font-size:11px}th{cursor:auto}figure,.figure,tr{break-inside:avoid}figure svg{min-width:0}*{print-color-adjust:exact}}\n";
 
 static const char script[] =
 	"document.querySelectorAll('table').forEach(t=>{const h=[...t.tHead.rows[0].cells];h.forEach((c,i)=>{c.tabIndex=0;let up=false;"
@@ -23,10 +36,28 @@ static const char script[] =
 	"h.forEach(o=>o.removeAttribute('aria-sort'));c.setAttribute('aria-sort',up?'ascending':'descending')};"
 	"c.onclick=go;c.onkeydown=e=>{if(e.key==='Enter')go()}})})";
 
-void page_begin(struct text_buf *out, const char *title, const char *subtitle)
+static void allow(struct text_buf *out, const char *bytes, size_t length)
+{
+	struct hash hash;
+	uint8_t digest[HASH_BYTES];
+	char *text;
+
+	hash_begin(&hash);
+	hash_add(&hash, bytes, length);
+	hash_end(&hash, digest);
+	text = hash_base64(digest);
+	text_addf(out, " 'sha256-%s'", text);
+	free(text);
+}
+
+void page_begin_script(struct text_buf *out, const char *title, const char *subtitle, const char *more, size_t length)
 {
 	text_add(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-	              "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n<title>");
+	              "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src");
+	allow(out, script, sizeof script - 1);
+	if (more)
+		allow(out, more, length);
+	text_add(out, "\">\n<title>");
 	text_add_html(out, title);
 	text_add(out, "</title><style>\n");
 	text_add(out, style);
@@ -37,9 +68,61 @@ void page_begin(struct text_buf *out, const char *title, const char *subtitle)
 	text_add(out, "</p>\n");
 }
 
+void page_begin(struct text_buf *out, const char *title, const char *subtitle)
+{
+	page_begin_script(out, title, subtitle, NULL, 0);
+}
+
+void page_end_script(struct text_buf *out, const char *more, size_t length)
+{
+	text_addf(out, "<script>%s</script>\n", script);
+	if (more) {
+		text_add(out, "<script>");
+		text_add_bytes(out, more, length);
+		text_add(out, "</script>\n");
+	}
+	text_add(out, "</body></html>\n");
+}
+
 void page_end(struct text_buf *out)
 {
-	text_addf(out, "<script>%s</script>\n</body></html>\n", script);
+	page_end_script(out, NULL, 0);
+}
+
+void page_data(struct text_buf *out, const char *id, const json_t *value)
+{
+	char *text = json_text(value, JSON_STYLE_LINE);
+
+	text_addf(out, "<script type=\"application/json\" id=\"%s\">", id);
+	for (const char *at = text; *at; at++)
+		if (*at == '<' || *at == '>' || *at == '&')
+			text_addf(out, "\\u%04x", *at);
+		else
+			text_add_bytes(out, at, 1);
+	text_add(out, "</script>\n");
+	free(text);
+}
+
+void page_svg(struct text_buf *out, const char *path, const char *caption)
+{
+	char *svg = NULL;
+	size_t length;
+
+	if (file_read(path, 0, &svg, &length, NULL))
+		return;
+	text_add(out, "<figure>");
+	text_add_bytes(out, svg, length);
+	text_add(out, "<figcaption>");
+	text_add_html(out, caption);
+	text_add(out, "</figcaption></figure>\n");
+	free(svg);
+}
+
+void page_text(struct text_buf *out, const char *css_class, const char *text)
+{
+	text_addf(out, "<p class=\"%s\">", css_class);
+	text_add_html(out, text);
+	text_add(out, "</p>\n");
 }
 
 void page_section(struct text_buf *out, const char *title, const char *note)
@@ -64,7 +147,8 @@ void page_figure(struct text_buf *out, const char *label, const char *value, con
 {
 	text_add(out, "<div class=\"figure\"><span>");
 	text_add_html(out, label);
-	text_add(out, "</span><b>");
+	text_add(out, "</span>");
+	text_add(out, strlen(value) > 22 ? "<b class=\"long\">" : "<b>");
 	text_add_html(out, value);
 	text_add(out, "</b><span>");
 	text_add_html(out, note ? note : "");
@@ -102,10 +186,19 @@ void page_cell(struct text_buf *out, const char *text, int number)
 		text_add(out, "\">");
 		text_add_html(out, page_number(text, shown));
 	} else {
-		text_add(out, "<td>");
+		text_add(out, strlen(text) > 40 ? "<td class=\"t\">" : "<td>");
 		text_add_html(out, text);
 	}
 	text_add(out, "</td>");
+}
+
+void page_cell_link(struct text_buf *out, const char *href, const char *text)
+{
+	text_add(out, "<td><a href=\"");
+	text_add_html(out, href);
+	text_add(out, "\">");
+	text_add_html(out, text);
+	text_add(out, "</a></td>");
 }
 
 void page_row_end(struct text_buf *out)

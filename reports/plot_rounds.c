@@ -6,6 +6,7 @@
 
 #include "reports/chart.h"
 #include "reports/plot_list.h"
+#include "reports/stage_cost.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
@@ -248,76 +249,9 @@ int plot_rank_by_round(const struct plot_source *source, struct figure *figure, 
 
 /* ---- cost ---- */
 
-struct cost {
-	char stage[48];
-	double seconds, memory;
-};
-
-/* Telemetry may have a million lines: its fields are found, not parsed. */
-static double field(const char *line, const char *end, const char *name)
+static void draw_cost_panel(struct figure *figure, struct box box, const struct stage_cost *costs, size_t count, bool memory)
 {
-	const char *at = memmem(line, (size_t)(end - line), name, strlen(name));
-
-	return at ? strtod(at + strlen(name), NULL) : NAN;
-}
-
-static void take_line(const char *line, const char *end, struct cost *costs, size_t *count)
-{
-	static const char key[] = "\"stage\":\"";
-	const char *stage = memmem(line, (size_t)(end - line), key, sizeof key - 1), *close;
-	char name[48];
-	size_t i;
-	double seconds, memory;
-
-	if (!stage)
-		return;
-	stage += sizeof key - 1;
-	close = memchr(stage, '"', (size_t)(end - stage));
-	if (!close || close - stage >= (long)sizeof name)
-		return;
-	memcpy(name, stage, (size_t)(close - stage));
-	name[close - stage] = '\0';
-	for (i = 0; i < *count && strcmp(costs[i].stage, name);)
-		i++;
-	if (i == 16)
-		return;
-	if (i == *count)
-		memcpy(costs[(*count)++].stage, name, sizeof name);
-	seconds = field(line, end, "\"seconds\":");
-	memory = fmax(field(line, end, "\"peak_rss\":"), field(line, end, "\"rss_after\":"));
-	costs[i].seconds += isfinite(seconds) ? seconds : 0;
-	costs[i].memory = memory > costs[i].memory ? memory : costs[i].memory;
-}
-
-static int read_costs(const struct plot_source *source, struct cost *costs, size_t *count, struct orch_err *err)
-{
-	char *folder = file_join(source->folder, "telemetry");
-	struct file_list list = {0};
-	int code = file_list_folder(folder, &list, err);
-
-	for (size_t i = 0; i < list.count && !code; i++) {
-		char *path = file_join(folder, list.names[i]), *text = NULL;
-		size_t length;
-
-		code = file_read(path, 0, &text, &length, err);
-		for (const char *line = text, *end; !code && (end = strchr(line, '\n')); line = end + 1)
-			take_line(line, end, costs, count);
-		free(text);
-		free(path);
-	}
-	file_list_release(&list);
-	free(folder);
-	return code;
-}
-
-static int by_stage(const void *a, const void *b)
-{
-	return strcmp(((const struct cost *)a)->stage, ((const struct cost *)b)->stage);
-}
-
-static void draw_cost_panel(struct figure *figure, struct box box, const struct cost *costs, size_t count, bool memory)
-{
-	const char *names[16];
+	const char *names[STAGE_COSTS_MAX];
 	double most = 0, unit = memory ? 1.0 / (1 << 20) : 1;
 	struct axis x = {.low = 0, .label = memory ? "largest worker, MiB" : "worker time, seconds"}, y = {.names = names, .name_count = count, .no_grid = true, .none = memory};
 	struct chart chart;
@@ -340,18 +274,17 @@ static void draw_cost_panel(struct figure *figure, struct box box, const struct 
 
 int plot_stage_cost(const struct plot_source *source, struct figure *figure, struct orch_err *err)
 {
-	struct cost costs[16] = {0};
+	struct stage_cost costs[STAGE_COSTS_MAX] = {0};
 	size_t count = 0;
 	double seconds = 0;
 	char *subtitle, text[TEXT_NUMBER_MAX];
 	struct box body, left, right;
-	int code = read_costs(source, costs, &count, err);
+	int code = stage_costs(source->folder, costs, &count, err);
 
 	if (!code && !count)
 		code = plot_nothing(err);
 	if (code)
 		return code;
-	qsort(costs, count, sizeof *costs, by_stage);
 	for (size_t i = 0; i < count; i++)
 		seconds += costs[i].seconds;
 	subtitle = text_format("%s of worker time in all rounds", text_seconds(seconds, text));

@@ -6,6 +6,7 @@
 
 #include "reports/csv_table.h"
 #include "reports/page.h"
+#include "reports/plot.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
@@ -85,15 +86,14 @@ static char *join(const json_t *names, size_t most)
 	return text_take(&buf);
 }
 
-/* "trees 200, learning_rate 0.1"; nothing searched: "as given". */
-static char *settings_text(json_t *searched)
+char *round_page_settings(const json_t *searched)
 {
 	struct text_buf buf = {0};
 	char number[TEXT_NUMBER_MAX];
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(searched, name, value) {
+	json_object_foreach((json_t *)searched, name, value) {
 		char *text = json_is_real(value) ? mem_text(text_number(json_real_value(value), number)) : json_is_string(value) ? mem_text(json_string_value(value)) :
 		        json_text(value, JSON_STYLE_LINE);
 
@@ -111,7 +111,7 @@ static void add_answer(struct text_buf *out, const struct round_files *files)
 	json_t *cv = json_object_get(json_object_get(files->metrics, "cv"), metric), *holdout = json_object_get(files->metrics, "holdout");
 	json_t *gain = json_object_get(files->comparison, "gain"), *dropped = json_object_get(files->comparison, "dropped");
 	char *mean = number_text(json_object_get(cv, "mean")), *sd = number_text(json_object_get(cv, "sd")), *held = number_text(json_object_get(holdout, metric));
-	char *note = text_format("cross-validated, s.d. over folds %s", sd), *params = settings_text(json_object_get(files->best, "searched"));
+	char *note = text_format("cross-validated, s.d. over folds %s", sd), *params = round_page_settings(json_object_get(files->best, "searched"));
 	char *what = json_array_size(dropped) ? join(dropped, 6) : mem_text("nothing"), *gained = number_text(gain);
 	char *gain_note = json_is_number(gain) ? text_format("%s without it: %s%s", metric, json_number_value(gain) > 0 ? "better by " : "changes by ", gained) : mem_text("");
 
@@ -161,7 +161,7 @@ static void add_importance(struct text_buf *out, const struct csv_table *lofo)
 	static const char *const headers[] = {"feature", "rank", "gain", "", "95 % low", "95 % high", "p (Holm)", "score without"};
 	double least = 0, most = 0;
 
-	page_section(out, "What each feature is worth", "gain in the score from having it, against the same folds without it; whiskers are 95 % Nadeau-Bengio intervals");
+	page_section(out, "Features", "gain in the score from having it, against the same folds without it; whiskers are 95 % Nadeau-Bengio intervals");
 	for (size_t r = 0; r < lofo->rows; r++) {
 		double low = cell_number(lofo, r, "ci_low", cell_number(lofo, r, "delta_mean", 0)), high = cell_number(lofo, r, "ci_high", cell_number(lofo, r, "delta_mean", 0));
 
@@ -217,7 +217,7 @@ static void add_trials(struct text_buf *out, const struct csv_table *trials, jso
 {
 	char *numeric, *note;
 
-	if (!trials->columns)
+	if (!trials->columns || !trials->rows)
 		return;
 	note = (json_int_t)trials->rows < total ? text_format("the first %zu of %lld; all are in 01_hpo/trials.csv", trials->rows, (long long)total) : mem_text("");
 	numeric = mem_must(trials->columns + 1, 1);
@@ -244,6 +244,46 @@ static void add_trials(struct text_buf *out, const struct csv_table *trials, jso
 	free(note);
 }
 
+/* ---- parts for others ---- */
+
+void round_page_pictures(struct text_buf *out, const char *folder)
+{
+	for (const struct plot *plot = plot_table; plot->name; plot++) {
+		char *name = text_format("08_plots/%s.svg", plot->name), *path = file_join(folder, name);
+
+		if (plot->scope == PLOT_ROUND)
+			page_svg(out, path, plot->caption);
+		free(name);
+		free(path);
+	}
+}
+
+int round_page_importance(struct text_buf *out, const char *folder, struct orch_err *err)
+{
+	struct csv_table lofo = {0};
+	int code = read_csv(folder, "04_lofo/lofo.csv", 0, &lofo, err);
+
+	if (!code && lofo.rows)
+		add_importance(out, &lofo);
+	csv_table_release(&lofo);
+	return code;
+}
+
+int round_page_trials(struct text_buf *out, const char *folder, struct orch_err *err)
+{
+	struct csv_table trials = {0};
+	json_t *best = NULL;
+	int code = read_csv(folder, "01_hpo/trials.csv", TRIALS_SHOWN, &trials, err);
+
+	if (!code)
+		code = read_json(folder, "01_hpo/best.json", &best, err);
+	if (!code)
+		add_trials(out, &trials, json_get_int(best, "trials", 0));
+	json_decref(best);
+	csv_table_release(&trials);
+	return code;
+}
+
 int round_page_write(const char *folder, unsigned round, const char *campaign, struct text_buf *out, struct orch_err *err)
 {
 	struct round_files files = {0};
@@ -255,6 +295,7 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 		        json_get_text(json_array_get(json_object_get(files.dataset, "targets"), 0), "name", "?"));
 		page_begin(out, title, subtitle);
 		add_answer(out, &files);
+		round_page_pictures(out, folder);
 		if (files.lofo.rows)
 			add_importance(out, &files.lofo);
 		add_metrics(out, files.metrics);

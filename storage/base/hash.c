@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/base64.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +61,14 @@ static int digit_value(char digit)
 	if (digit >= 'A' && digit <= 'F')
 		return digit - 'A' + 10;
 	return -1;
+}
+
+char *hash_base64(const uint8_t bytes[HASH_BYTES])
+{
+	char *out = mem_must(BASE64_ENCODE_RAW_LENGTH(HASH_BYTES) + 1, 1);
+
+	base64_encode_raw(out, HASH_BYTES, bytes);
+	return out;
 }
 
 int hash_from_hex(const char *hex, uint8_t *out, size_t count)

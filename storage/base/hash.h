@@ -20,6 +20,7 @@ void hash_add_text(struct hash *hash, const char *text); /* with its length, so 
 void hash_end(struct hash *hash, uint8_t out[HASH_BYTES]);
 void hash_end_hex(struct hash *hash, char out[HASH_HEX]);
 void hash_hex(const uint8_t *bytes, size_t count, char *out /* 2 * count + 1 */);
+char *hash_base64(const uint8_t bytes[HASH_BYTES]); /* malloc'd; for content security policies */
 int hash_from_hex(const char *hex, uint8_t *out, size_t count); /* 0, or -1 when hex is not 2 * count hex digits */
 /* Content of a regular file, read past the page cache's dirty state; does not follow a final symbolic link unless follow. */
 int hash_file(const char *path, int follow, char out[HASH_HEX], uint64_t *size /* may be NULL */, struct orch_err *err);
