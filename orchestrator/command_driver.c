@@ -220,7 +220,7 @@ static int run_in(struct worker *worker, const struct command_fit *fit, char *co
 		code = tell_failure(&output, argv, NULL, err);
 	} else {
 		if (!code)
-			code = command_result(worker, fit, folder, last_line(&output.out), prediction, score, &why);
+			code = command_result(worker, fit, folder, last_line(&output.out), prediction, score, &worker->features_used, &why);
 		if (code == ORCH_EFIT)
 			tell_failure(&output, argv, why.text, err);
 		else if (code)

@@ -34,7 +34,8 @@ struct command_output {
 #define COMMAND_GRACE_MILLISECONDS 2000u
 int command_process(char *const *argv, const char *folder, const struct command_limits *limits, struct command_output *output, struct orch_err *err);
 
-/* command_result.c: what the program answered. prediction: malloc'd test_count x outputs or classes, or NULL with *score. */
-int command_result(const struct worker *worker, const struct command_fit *fit, const char *folder, const char *line, double **prediction, double *score, struct orch_err *err);
+/* command_result.c: what the program answered. prediction: malloc'd test_count x outputs or classes, or NULL with *score. used: the features that the model
+ * uses, where the answer says so (new reference), else NULL. */
+int command_result(const struct worker *worker, const struct command_fit *fit, const char *folder, const char *line, double **prediction, double *score, json_t **used, struct orch_err *err);
 
 #endif

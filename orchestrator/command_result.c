@@ -352,7 +352,35 @@ static int read_predictions(const struct worker *worker, const struct command_fi
 	return code;
 }
 
-int command_result(const struct worker *worker, const struct command_fit *fit, const char *folder, const char *line, double **prediction, double *score, struct orch_err *err)
+static bool is_feature(const struct command_fit *fit, const char *name)
+{
+	for (size_t f = 0; f < fit->feature_count; f++)
+		if (name && !strcmp(fit->features[f], name))
+			return true;
+	return false;
+}
+
+/* "features_used": a program that knows which features its model uses saves the fits without the others. */
+static int read_used(const struct command_fit *fit, json_t *list, json_t **used, struct orch_err *err)
+{
+	json_t *name;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return orch_fail(err, ORCH_EFIT, "its \"features_used\" is no list of features");
+	json_array_foreach(list, i, name)
+		if (!is_feature(fit, json_string_value(name))) {
+			char *printable = text_printable(json_is_string(name) ? json_string_value(name) : "no text");
+			int code = orch_fail(err, ORCH_EFIT, "its \"features_used\" names \"%.200s\", which is no feature that it was given", printable);
+
+			free(printable);
+			return code;
+		}
+	*used = json_incref(list);
+	return 0;
+}
+
+int command_result(const struct worker *worker, const struct command_fit *fit, const char *folder, const char *line, double **prediction, double *score, json_t **used, struct orch_err *err)
 {
 	json_t *answer = NULL;
 	const char *file;
@@ -372,6 +400,12 @@ int command_result(const struct worker *worker, const struct command_fit *fit, c
 		*prediction = NULL;
 	} else {
 		code = orch_fail(err, ORCH_EFIT, "its last line has neither a finite \"score\" nor \"predictions\" with the name of a file");
+	}
+	if (!code)
+		code = read_used(fit, json_object_get(answer, "features_used"), used, err);
+	if (code) {
+		free(*prediction);
+		*prediction = NULL;
 	}
 	json_decref(answer);
 	return code;

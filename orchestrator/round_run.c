@@ -122,6 +122,16 @@ static int take_baseline(void *context, const struct ledger_fit *fit, struct orc
 	return 0;
 }
 
+static int take_search(void *context, const struct ledger_fit *fit, struct orch_err *err)
+{
+	struct round_run *run = context;
+
+	(void)err;
+	if (fit->trial == run->trial && fit->state == LEDGER_DONE)
+		adaptive_folds_used(run->adaptive, fit->fold, fit->metrics);
+	return 0;
+}
+
 /* The baseline may be fitted already, or beside the LOFO fits: what comes later is noted as it comes. */
 static int open_adaptive(struct round_run *run, struct fit_plan_request *request, struct orch_err *err)
 {
@@ -131,7 +141,9 @@ static int open_adaptive(struct round_run *run, struct fit_plan_request *request
 		return code;
 	request->gate = adaptive_folds_gate;
 	request->gate_context = run->adaptive;
-	return ledger_each_fit(run->campaign->ledger, run->round, stage_table[STAGE_BASELINE].name, take_baseline, run, err);
+	if (adaptive_folds_by_use(run->campaign->study))
+		code = ledger_each_fit(run->campaign->ledger, run->round, stage_table[STAGE_HPO].name, take_search, run, err);
+	return code ? code : ledger_each_fit(run->campaign->ledger, run->round, stage_table[STAGE_BASELINE].name, take_baseline, run, err);
 }
 
 /* ---- what the ledger knows already ---- */

@@ -22,10 +22,37 @@ struct lofo {
 	struct lofo_stat *stats;
 	unsigned *fold_rank;
 	unsigned *fitted;  /* folds of each unit, failed ones included */
+	int64_t trial;     /* the chosen configuration */
+	bool *unused;      /* units x folds: the model does not use the unit, so nothing was fitted and the score is the same */
 	bool measured; /* there are LOFO fits at all */
 };
 
 /* ---- gathering ---- */
+
+static int take_search(void *data, const struct ledger_fit *fit, struct orch_err *err)
+{
+	struct lofo *lofo = data;
+
+	(void)err;
+	if (fit->trial == lofo->trial && fit->state == LEDGER_DONE)
+		adaptive_folds_unused(lofo->context->study, fit->fold, fit->metrics, lofo->unused);
+	return 0;
+}
+
+/* Units that a program said its model does not use. */
+static int gather_unused(struct lofo *lofo, struct orch_err *err)
+{
+	const struct stage_context *context = lofo->context;
+	int code;
+
+	if (!lofo->measured || !adaptive_folds_by_use(context->study))
+		return 0;
+	code = ledger_each_fit(context->ledger, context->round, stage_table[STAGE_HPO].name, take_search, lofo, err);
+	for (size_t i = 0; !code && i < lofo->units * lofo->folds; i++)
+		if (lofo->unused[i])
+			lofo->without[i] = lofo->with[i % lofo->folds];
+	return code;
+}
 
 static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *err)
 {
@@ -48,11 +75,14 @@ static int gather(struct lofo *lofo, struct orch_err *err)
 	json_t *best = NULL;
 	int code = stage_read_json(context, STAGE_HPO, "best.json", &best, err);
 
+	lofo->trial = json_get_int(best, "trial", -1);
 	if (!code)
-		code = stage_fold_scores(context, STAGE_BASELINE, json_get_int(best, "trial", -1), "", lofo->with, err);
+		code = stage_fold_scores(context, STAGE_BASELINE, lofo->trial, "", lofo->with, err);
 	json_decref(best);
 	for (size_t i = 0; i < lofo->units * lofo->folds; i++)
 		lofo->without[i] = NAN;
+	if (!code)
+		code = gather_unused(lofo, err);
 	if (!code && lofo->measured)
 		code = ledger_each_fit(context->ledger, context->round, stage_table[STAGE_LOFO].name, take_fit, lofo, err);
 	if (!code)
@@ -166,7 +196,7 @@ static int write_adaptive(const struct lofo *lofo, struct orch_err *err)
 		return 0;
 	for (size_t u = 0; u < lofo->units; u++) {
 		fitted += lofo->fitted[u];
-		decided += lofo->fitted[u] < lofo->folds;
+		decided += lofo->stats[u].pairs < lofo->folds && lofo->fitted[u] < lofo->folds;
 	}
 	object = json_pack("{s:s, s:f, s:i, s:I, s:I, s:I, s:I, s:s?}", "rule", "one-sided Nadeau-Bengio test over the folds so far, level / looks before each further fold", "level",
 	        LOFO_ADAPTIVE_LEVEL, "looks", study->folds > LOFO_ADAPTIVE_FIRST ? (int)study->folds - LOFO_ADAPTIVE_FIRST : 0, "fits_planned", (json_int_t)planned, "fits",
@@ -289,6 +319,7 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err)
 	lofo.stats = mem_must(lofo.units + 1, sizeof *lofo.stats);
 	lofo.fold_rank = mem_must(lofo.units * lofo.folds + 1, sizeof *lofo.fold_rank);
 	lofo.fitted = mem_must(lofo.units + 1, sizeof *lofo.fitted);
+	lofo.unused = mem_must(lofo.units * lofo.folds + 1, sizeof *lofo.unused);
 	code = gather(&lofo, err);
 	if (!code)
 		code = write_table(&lofo, err);
@@ -303,5 +334,6 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err)
 	free(lofo.stats);
 	free(lofo.fold_rank);
 	free(lofo.fitted);
+	free(lofo.unused);
 	return code;
 }

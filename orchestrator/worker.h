@@ -18,6 +18,7 @@ struct worker {
 	struct text_buf line; /* being written */
 	double flushed;       /* when the stream was */
 	const char *cause; /* of the fit that failed last: the limit it met, or NULL */
+	json_t *features_used; /* that the program said its last model uses, or NULL */
 	char *said;        /* what its program said on stderr, the last of it, printable; NULL */
 	bool failures_are_final; /* a built-in engine that refused its input will refuse it again: no retry */
 };

@@ -25,6 +25,7 @@ struct fit_task {
 	struct engine_variant *variants;
 	uint32_t *left_out; /* backing of the variants' lists */
 	bool predictions, save_model;
+	json_t *features_used; /* of the answer under way, or NULL */
 	const char *scratch;
 	/* of the job under way: where its folds and variants begin in the task */
 	size_t fold_offset, variant_offset;
@@ -235,6 +236,8 @@ static int score_answer(struct fit_task *fit, size_t variant, int fold, const st
 		if (!code) {
 			score = worker->study->metric->score(&in);
 			metrics = study_metrics(worker->study, &in);
+			if (fit->features_used)
+				json_object_set(metrics, "features_used", fit->features_used);
 			if (!isfinite(score) && fold >= 0)
 				bad = "the metric is undefined on this fold (one class only, or a constant truth?)";
 		}
@@ -316,6 +319,8 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 			names[command.feature_count++] = study->features[f]->name;
 	fit->worker->cause = NULL;
 	code = command_fit_run(fit->worker, &command, &prediction, &score, &why);
+	if (!code && !v->left_out_count && command.fold >= 0) /* what LOFO can do without is decided by the fit with all features */
+		fit->features_used = fit->worker->features_used;
 	if (code == ORCH_EFIT) {
 		worker_send_result(fit->worker, fit->id, variant, command.fold, NAN, NULL, NULL, NULL, why.text);
 		code = 0;
@@ -329,8 +334,13 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 		json_t *metrics = json_object();
 
 		json_object_set_new(metrics, study->metric->name, json_number_or_null(score));
+		if (fit->features_used)
+			json_object_set(metrics, "features_used", fit->features_used);
 		worker_send_result(fit->worker, fit->id, variant, command.fold, score, metrics, NULL, NULL, NULL);
 	}
+	fit->features_used = NULL;
+	json_decref(fit->worker->features_used);
+	fit->worker->features_used = NULL;
 	free(prediction);
 	free(names);
 	free(fit->worker->said);

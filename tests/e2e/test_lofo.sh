@@ -90,6 +90,25 @@ done
 sed 's/xgboost.*/ridge}/' adaptive.yaml >shared.yaml
 expect adaptive__tells_where_nothing_is_saved 0 'lofo.adaptive saves nothing here: the engine answers all folds at once' "$ORCH" plan shared.yaml
 
+# A program that says what its model uses is not asked again without the rest.
+cat >trainer.sh <<'SH'
+echo "$2" >>"$3"
+if grep -q noise "$1"; then score=1; used='"a", "noise"'; else score=2; used='"a"'; fi
+grep -q '^a$\|"a"' "$1" || { score=5; used=; }
+echo "{\"score\": $score, \"features_used\": [$used]}"
+SH
+sed 's/exclude: .*/exclude: [copy, near, k, kind]}/; s/^lofo.*//' adaptive.yaml | sed "s|xgboost.*|command, run: \"sh ./trainer.sh {features_file} {fold} $WORK/calls\"}|; s/k: 4, repeats: 2/k: 3/; s/max_rounds: 2/max_rounds: 1/" >uses.yaml
+check uses__starts "$ORCH" start uses.yaml
+U=uses/rounds/round_000/04_lofo/lofo.csv
+same uses__unused_have_exactly_no_effect "$(grep -E '^(b|other),' $U | cut -d, -f2-6 | sort -u)" 0,0,0,0,1
+same uses__used_are_fitted "$(grep -E '^(a|noise),' $U | cut -d, -f1,2)" $'a,4\nnoise,1'
+same uses__nothing_else_is_run "$(sqlite3 uses/ledger.db "SELECT left_out, count(*) FROM fits WHERE stage = '04_lofo' GROUP BY left_out" | tr '\n' ' ')" "a|3 noise|3 "
+check uses__verifies "$ORCH" verify uses
+sed -i 's/"\$used"/x/; s/\[\$used\]/[\\"zebra\\"]/' trainer.sh
+sed 's/^model/name: wrong\nresources: {retries: 0}\nmodel/' uses.yaml >wrong.yaml
+expect uses__an_unknown_name_is_told 1 'no usable trial|no trial' "$ORCH" start wrong.yaml
+expect uses__it_says_which 0 'names "zebra", which is no feature that it was given' "$ORCH" show wrong
+
 printf 'data: {source: d.csv, target: y}\nmodel: {engine: ridge}\nlofo: {groups: {a: [b, copy]}}\n' >named.yaml
 expect groups__named_like_another_feature 2 'lofo.groups.a has the name of a feature that is not in it' "$ORCH" plan named.yaml
 finish
