@@ -8,7 +8,7 @@
 
 #define PROGRAM_ALLOWANCE 15.0 /* seconds: its worker ends it first, and tells how it ended */
 #define LOFO_UNITS_MAX 4096 /* left-out sets in one task */
-#define TOGETHER_FITS 2048  /* in one message of several tasks */
+#define TOGETHER_FITS 512   /* in one message of several tasks: their results are held together, some KiB each */
 
 struct fit_plan {
 	struct fit_plan_request request;

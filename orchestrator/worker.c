@@ -161,9 +161,11 @@ static int do_prepare(struct worker *worker, const json_t *task, struct orch_err
 static void send_end(struct worker *worker, const json_t *task, int code, const struct orch_err *err)
 {
 	struct rusage usage = {0};
+	uint64_t peak;
 	json_t *line;
 
 	getrusage(RUSAGE_SELF, &usage);
+	peak = process_peak_anon();
 	malloc_trim(0);
 	if (code)
 		line = json_pack("{s:s, s:O, s:i, s:o}", "type", "error", "id", json_object_get(task, "id"), "code", code, "text", safe_text(err->text));
@@ -171,7 +173,7 @@ static void send_end(struct worker *worker, const json_t *task, int code, const 
 		line = json_pack("{s:s, s:O}", "type", "done", "id", json_object_get(task, "id"));
 	json_object_set_new(line, "cpu", json_real((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
 	        1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)));
-	json_object_set_new(line, "peak_rss", json_integer(0));
+	json_object_set_new(line, "peak_rss", json_integer((json_int_t)peak));
 	json_object_set_new(line, "rss_anon", json_integer((json_int_t)process_rss_anon(getpid())));
 	worker_send(worker, line);
 	json_decref(line);
@@ -210,7 +212,10 @@ static void serve(struct worker *worker, const char *text, size_t length, struct
 	} else if (setup_err->code) {
 		send_end(worker, line, setup_err->code, setup_err);
 	} else {
-		int code = do_task(worker, line, &err);
+		int code;
+
+		process_peak_begin();
+		code = do_task(worker, line, &err);
 
 		send_end(worker, line, code, &err);
 	}

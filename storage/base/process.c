@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,40 @@ uint64_t process_rss_anon(pid_t pid)
 	}
 	free(text);
 	return (uint64_t)kib * 1024;
+}
+
+void process_peak_begin(void)
+{
+	int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, "5", 1) < 0) /* resets VmHWM only */
+		errno = 0;
+	close(fd);
+}
+
+static unsigned long long status_kib(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+	unsigned long long kib = 0;
+	if (line)
+		sscanf(line + strlen(name), "%llu", &kib);
+	return kib;
+}
+
+uint64_t process_peak_anon(void)
+{
+	char *text = NULL;
+	size_t length;
+	unsigned long long peak = 0, files = 0, now = 0;
+	if (file_read("/proc/self/status", 65536, &text, &length, NULL) == 0) {
+		peak = status_kib(text, "\nVmHWM:");
+		files = status_kib(text, "\nRssFile:") + status_kib(text, "\nRssShmem:");
+		now = status_kib(text, "\nRssAnon:");
+	}
+	free(text);
+	peak = peak > files ? peak - files : 0;
+	return (uint64_t)(peak > now ? peak : now) * 1024;
 }
 
 struct family {

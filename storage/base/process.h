@@ -18,6 +18,10 @@ uint64_t process_start_ticks(pid_t pid);
 /* True when exactly that process runs here now (same host, boot, pid and start time; zombies do not run). */
 bool process_alive(const struct process_id *id);
 uint64_t process_rss_anon(pid_t pid);        /* bytes of anonymous memory (RssAnon); 0: gone */
+/* Of this process: begin, then the peak of its anonymous memory since (the kernel's peak of all resident memory, less what is resident of
+ * files now); 0 where the kernel does not tell. */
+void process_peak_begin(void);
+uint64_t process_peak_anon(void);
 uint64_t process_tree_rss_anon(pid_t pid);   /* with all descendants */
 uint64_t process_memory_available(void);     /* bytes: the least of machine, cgroup v1/v2 limits (total, not free) */
 unsigned process_cores(void);                /* usable: affinity and cgroup quota, physical cores counted once, at least 1 */

@@ -45,7 +45,7 @@ const char *text_number(double value, char out[TEXT_NUMBER_MAX])
 	/* 15 digits are always kept by a normal double, so fewer need no attempt (%g drops zeros); subnormal ones hold less. */
 	for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
 		snprintf(out, TEXT_NUMBER_MAX, "%.*g", digits, value);
-		if (strtod(out, NULL) == value)
+		if (digits == 17 || strtod(out, NULL) == value) /* 17 always do */
 			break;
 	}
 	uselocale(before);

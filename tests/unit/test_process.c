@@ -138,6 +138,23 @@ static void process__counts_anonymous_memory(void **state)
 	free(block);
 }
 
+/* What was freed again still counts; what was there before the beginning does not, once it is gone. */
+static void process__remembers_the_peak(void **state)
+{
+	(void)state;
+	size_t size = (size_t)48 << 20;
+	uint64_t now = process_rss_anon(getpid());
+	char *block = malloc(size);
+	process_peak_begin();
+	for (size_t i = 0; i < size; i += 1024)
+		((volatile char *)block)[i] = 1;
+	free(block);
+	uint64_t peak = process_peak_anon();
+	assert_true(peak >= now + size - (2 << 20) && peak < now + size + (16 << 20));
+	process_peak_begin();
+	assert_true(process_peak_anon() < now + size / 2);
+}
+
 static void process__limits_of_this_machine_make_sense(void **state)
 {
 	(void)state;
@@ -243,6 +260,7 @@ int main(void)
 		cmocka_unit_test(process__a_pid_alone_is_not_enough),
 		cmocka_unit_test(process__zombies_and_the_dead_do_not_run),
 		cmocka_unit_test(process__counts_anonymous_memory),
+		cmocka_unit_test(process__remembers_the_peak),
 		cmocka_unit_test(process__limits_of_this_machine_make_sense),
 		cmocka_unit_test(process__cgroup_v2_takes_the_least_of_all_levels),
 		cmocka_unit_test(process__cgroup_v2_inside_a_container),
