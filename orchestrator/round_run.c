@@ -208,7 +208,8 @@ static int load_stage(struct round_run *run, enum stage_id stage, struct orch_er
 {
 	struct campaign *campaign = run->campaign;
 	struct load load = {.run = run, .stage = stage};
-	int code = ledger_each_fit(campaign->ledger, run->round, stage_table[stage].name, load_fit, &load, err);
+	int code = stage == STAGE_HPO && round_run_trials_suffice(run) ? round_run_load_trials(run, load_fit, &load, err) :
+	        ledger_each_fit(campaign->ledger, run->round, stage_table[stage].name, load_fit, &load, err);
 
 	for (size_t i = 0; i < load.stale_count && !code; i++)
 		code = ledger_forget_fit(campaign->ledger, load.stale[i], err);

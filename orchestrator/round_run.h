@@ -49,6 +49,10 @@ void round_run_close(struct round_run *run); /* keeps finished stages in the wor
 /* Takes the results of a task of fits in one transaction, or as many of them as outcome has. */
 int round_run_results(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err);
+/* A search that does not learn needs no fit of a trial that has ended: a million trials are loaded in a second. Fits of the others go to visit. */
+bool round_run_trials_suffice(const struct round_run *run);
+int round_run_load_trials(struct round_run *run, int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context,
+        struct orch_err *err);
 /* scheduler_source's; context is the run. */
 int round_run_attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err);
 int round_run_split(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);

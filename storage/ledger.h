@@ -84,6 +84,9 @@ double ledger_waiting_since(const struct ledger *ledger);      /* monotonic seco
  * the walk and is returned. Failed rows are visited too. */
 int ledger_each_fit(struct ledger *ledger, unsigned round, const char *stage,
                     int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context, struct orch_err *err);
+/* The same for trials first .. last only: costs what they are, however many there are beside them. */
+int ledger_each_fit_of(struct ledger *ledger, unsigned round, const char *stage, int64_t first, int64_t last,
+                       int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context, struct orch_err *err);
 int ledger_each_trial(struct ledger *ledger, unsigned round,
                       int (*visit)(void *context, const struct ledger_trial *trial, struct orch_err *err), void *context, struct orch_err *err);
 int ledger_each_round(struct ledger *ledger, int (*visit)(void *context, const struct ledger_round *round, struct orch_err *err),

@@ -15,7 +15,7 @@
 #include "storage/base/trace.h"
 
 #define BUSY_MILLISECONDS 30000 /* with a rollback journal, commits wait for readers */
-#define CACHE_KIB "16384"
+#define CACHE_KIB "6144"
 
 /* --- schema ---
  * fits lie in the order of their address, which is also the order they mostly arrive in: an insert touches the end of

@@ -23,7 +23,7 @@ static int walk(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_tabl
 	return code;
 }
 
-/* SELECT columns, checksum FROM table <rest>, with up to two bound values. */
+/* SELECT columns, checksum FROM table <rest>, with its bound values. */
 static int each(struct ledger *ledger, enum ledger_table table, const char *rest, const struct ledger_value *bound,
         int count, row_function visit, void *context, struct orch_err *err)
 {
@@ -74,6 +74,17 @@ int ledger_each_fit(struct ledger *ledger, unsigned round, const char *stage,
 	struct ledger_value bound[] = {ledger_integer(round), ledger_text(stage)};
 	return each(ledger, TABLE_FITS, "WHERE round = ? AND stage = ? ORDER BY trial, left_out, fold", bound, 2,
 	        fit_row, &visitor, err);
+}
+
+int ledger_each_fit_of(struct ledger *ledger, unsigned round, const char *stage, int64_t first, int64_t last,
+        int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context,
+        struct orch_err *err)
+{
+	struct visit_fit visitor = {visit, context};
+	struct ledger_value bound[] = {ledger_integer(round), ledger_text(stage), ledger_integer(first), ledger_integer(last)};
+	return each(ledger, TABLE_FITS,
+	        "WHERE round = ? AND stage = ? AND trial BETWEEN ? AND ? ORDER BY trial, left_out, fold", bound, 4, fit_row,
+	        &visitor, err);
 }
 
 struct visit_trial {

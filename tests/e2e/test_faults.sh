@@ -41,6 +41,22 @@ for batch in 1 16; do
 done
 same together__same_trials "$(sha256sum <together_1/rounds/round_000/01_hpo/trials.csv)" "$(sha256sum <together_16/rounds/round_000/01_hpo/trials.csv)"
 grep -q '"tasks": *1[0-9]' together_16/telemetry/round_000.jsonl && ok together__in_one_message || not_ok together__in_one_message "no task of several"
+# Killed in the search: trials that have ended are taken from their own rows, fits of the others one by one, and nothing is done twice.
+cat >killed.yaml <<YAML
+name: killed
+data: {source: $DATA/diabetes.csv, target: y}
+split: {folds: {k: 3}}
+metric: rmse
+model: {engine: fake}
+hpo: {sampler: random, trials: 3000, space: {x: {float: [0, 1]}, y: {float: [0, 1]}}}
+lofo: {enabled: false}
+resources: {workers: 2, batch: 8}
+YAML
+ORCH_FAULT=count:$PWD/steps "$ORCH" start -q killed.yaml --dir whole >/dev/null 2>&1
+ORCH_FAULT=kill@$(grep -n '^ledger committed' steps | sed -n 15p | cut -d: -f1) "$ORCH" start -q killed.yaml >/dev/null 2>&1
+expect killed__goes_on 0 "[1-9][0-9]* of 9000 fits kept from the ledger" "$ORCH" resume killed
+same killed__same_trials "$(sha256sum <killed/rounds/round_000/01_hpo/trials.csv)" "$(sha256sum <whole/rounds/round_000/01_hpo/trials.csv)"
+same killed__each_fit_once "$(sqlite3 -readonly killed/ledger.db "SELECT count(*) FROM fits WHERE stage = '01_hpo'")" 9000
 spec all "[fail]" ""
 expect all_fail__exit_1 1 'no trial' "$ORCH" start -q all.yaml
 finish

@@ -1,0 +1,96 @@
+/* What the ledger knows of a search, without reading its fits one by one. A trial's row is committed with the last of its fits, so a row that says
+ * "done" stands for all of them. What has no such row (under way, failed) is looked at fit by fit, range by range. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/display.h"
+#include "orchestrator/round_run.h"
+#include "storage/base/json.h"
+#include "storage/base/mem.h"
+
+struct gap {
+	int64_t first, last;
+};
+struct trials {
+	struct round_run *run;
+	int64_t next; /* the first trial that was not seen yet */
+	struct gap *gaps;
+	size_t count, capacity;
+	char *best_params;
+};
+
+bool round_run_trials_suffice(const struct round_run *run)
+{
+	const struct spec_hpo *hpo = &run->campaign->spec->hpo;
+	const char *pruner = json_get_text(json_object_get(run->campaign->spec->resolved, "hpo"), "pruner", "none");
+
+	return !strcmp(pruner, "none") && (hpo->sampler == SPEC_SAMPLER_GRID || hpo->sampler == SPEC_SAMPLER_RANDOM || hpo->sampler == SPEC_SAMPLER_SOBOL);
+}
+
+static void add_gap(struct trials *trials, int64_t first, int64_t last)
+{
+	if (trials->count && trials->gaps[trials->count - 1].last + 1 == first) {
+		trials->gaps[trials->count - 1].last = last;
+		return;
+	}
+	if (trials->count == trials->capacity) {
+		trials->capacity = trials->capacity ? 2 * trials->capacity : 64;
+		trials->gaps = mem_array_grow(trials->gaps, trials->capacity, sizeof *trials->gaps);
+		if (!trials->gaps)
+			orch_bug("out of memory for trials under way");
+	}
+	trials->gaps[trials->count++] = (struct gap){first, last};
+}
+
+static bool is_best(const struct round_run *run, const struct ledger_trial *row)
+{
+	return run->best_trial < 0 || metric_better(run->campaign->study->metric, row->mean, run->best_score) ||
+	       (row->mean == run->best_score && row->trial < run->best_trial);
+}
+
+static int take_trial(void *context, const struct ledger_trial *row, struct orch_err *err)
+{
+	struct trials *trials = context;
+	struct round_run *run = trials->run;
+	unsigned folds = run->campaign->study->folds;
+	uint64_t number;
+
+	if (row->trial > trials->next)
+		add_gap(trials, trials->next, row->trial - 1);
+	trials->next = row->trial + 1;
+	if (row->state != LEDGER_DONE) {
+		add_gap(trials, row->trial, row->trial);
+		return 0;
+	}
+	for (unsigned fold = 0; fold < folds; fold++) {
+		if (!fit_plan_find(run->plans[STAGE_HPO], row->trial, (int)fold, "", &number))
+			return orch_fail(err, ORCH_EDAMAGED, "the ledger has a trial of round %u (%lld) that this campaign does not plan", run->round, (long long)row->trial);
+		fit_plan_mark(run->plans[STAGE_HPO], number);
+	}
+	run->campaign->fits_done += folds;
+	run->campaign->trials_done++;
+	if (is_best(run, row)) {
+		run->best_trial = row->trial;
+		run->best_score = row->mean;
+		free(trials->best_params);
+		trials->best_params = mem_text(row->params);
+	}
+	return 0;
+}
+
+int round_run_load_trials(struct round_run *run, int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context,
+        struct orch_err *err)
+{
+	struct campaign *campaign = run->campaign;
+	struct trials trials = {.run = run};
+	int code = ledger_each_trial(campaign->ledger, run->round, take_trial, &trials, err);
+
+	if (trials.best_params)
+		display_best(campaign->display, campaign->study->metric->name, run->best_score, run->best_trial, trials.best_params);
+	add_gap(&trials, trials.next, INT64_MAX);
+	for (size_t i = 0; i < trials.count && !code; i++)
+		code = ledger_each_fit_of(campaign->ledger, run->round, stage_table[STAGE_HPO].name, trials.gaps[i].first, trials.gaps[i].last, visit, context, err);
+	free(trials.gaps);
+	free(trials.best_params);
+	return code;
+}
