@@ -19,21 +19,20 @@ static int read_round(const struct campaign *campaign, unsigned round, const cha
 	return code;
 }
 
-/* {round, features, score, se, holdout}: score is the cross-validated mean of the campaign's metric, se = sd / sqrt(folds). */
-static int round_row(const struct campaign *campaign, unsigned round, json_t **out, struct orch_err *err)
+/* {round, features, score, se, holdout}: score is the cross-validated mean of the campaign's metric, se = sd / sqrt(folds), over the folds that have a
+ * score. */
+static int round_row(const struct campaign *campaign, unsigned round, struct rfe_round *seen, json_t **out, struct orch_err *err)
 {
 	const char *metric = campaign->study->metric->name;
-	json_t *metrics = NULL, *features = NULL, *cv;
-	double sd;
+	json_t *metrics = NULL, *features = NULL;
 	int code = read_round(campaign, round, "03_baseline/metrics.json", &metrics, err);
 
 	if (!code)
 		code = read_round(campaign, round, "00_dataset/features.json", &features, err);
 	if (!code) {
-		cv = json_object_get(json_object_get(metrics, "cv"), metric);
-		sd = json_get_real(cv, "sd", NAN);
+		*seen = stage_rfe_round(metrics, metric, json_array_size(features));
 		*out = json_pack("{s:i, s:I, s:o, s:o, s:O?}", "round", (int)round, "features", (json_int_t)json_array_size(features), "score",
-		        json_number_or_null(json_get_real(cv, "mean", NAN)), "se", json_number_or_null(sd / sqrt(campaign->study->folds)), "holdout",
+		        json_number_or_null(seen->score), "se", json_number_or_null(seen->sd / sqrt((double)seen->folds)), "holdout",
 		        json_object_get(metrics, "holdout"));
 	}
 	json_decref(metrics);
@@ -41,21 +40,16 @@ static int round_row(const struct campaign *campaign, unsigned round, json_t **o
 	return code;
 }
 
-static int chosen_row(const struct campaign *campaign, const json_t *rounds, json_t **out, struct orch_err *err)
+static int chosen_row(const struct campaign *campaign, const json_t *rounds, const struct rfe_round *list, json_t **out, struct orch_err *err)
 {
 	static const enum rfe_choose_kind rules[] = {[SPEC_CHOOSE_BEST] = RFE_CHOOSE_BEST, [SPEC_CHOOSE_ONE_SE] = RFE_CHOOSE_ONE_SE, [SPEC_CHOOSE_TOLERANCE] = RFE_CHOOSE_TOLERANCE};
-	size_t count = json_array_size(rounds), i;
-	struct rfe_round *list = mem_must(count + 1, sizeof *list);
+	size_t count = json_array_size(rounds);
 	struct text_buf reason = {0};
-	json_t *row, *features = NULL, *best = NULL, *metrics = NULL;
+	json_t *features = NULL, *best = NULL, *metrics = NULL;
 	long chosen;
 	int code;
 
-	json_array_foreach(rounds, i, row)
-		list[i] = (struct rfe_round){.features = (size_t)json_get_int(row, "features", 0), .score = json_get_real(row, "score", NAN),
-		        .sd = json_get_real(row, "se", NAN) * sqrt(campaign->study->folds), .folds = campaign->study->folds};
 	chosen = rfe_choose(rules[campaign->spec->rfe.choose], campaign->spec->rfe.tolerance, campaign->study->metric, list, count, &reason);
-	free(list);
 	if (chosen < 0) {
 		text_buf_release(&reason);
 		*out = json_null();
@@ -105,25 +99,27 @@ static int add_totals(const struct campaign *campaign, unsigned round, struct to
 int campaign_summary(const struct campaign *campaign, unsigned count, bool done, json_t **out, struct orch_err *err)
 {
 	json_t *rounds = json_array(), *chosen = NULL;
+	struct rfe_round *list = mem_must(count + 1u, sizeof *list);
 	struct totals totals = {0};
 	int code = 0;
 
 	for (unsigned round = 0; round < count && !code; round++) {
 		json_t *row = NULL;
 
-		code = round_row(campaign, round, &row, err);
+		code = round_row(campaign, round, &list[round], &row, err);
 		if (!code)
 			json_array_append_new(rounds, row);
 		if (!code)
 			code = add_totals(campaign, round, &totals, err);
 	}
 	if (!code)
-		code = chosen_row(campaign, rounds, &chosen, err);
+		code = chosen_row(campaign, rounds, list, &chosen, err);
 	if (!code)
 		*out = json_pack("{s:i, s:s, s:s, s:b, s:s, s:b, s:O, s:o, s:{s:i, s:I, s:I, s:I, s:I}}", "version", 1, "name", campaign->spec->name, "metric",
 		        campaign->study->metric->name, "maximise", campaign->study->metric->maximise, "task", campaign->study->task == ENGINE_CLASSIFICATION ? "classification" :
 		        campaign->study->angle ? "angle" : "regression", "done", done, "rounds", rounds, "chosen", chosen, "totals", "rounds", (int)count, "trials",
 		        totals.trials, "trials_failed", totals.trials_failed, "fits", (json_int_t)totals.fits, "fits_failed", (json_int_t)totals.fits_failed);
 	json_decref(rounds);
+	free(list);
 	return code;
 }

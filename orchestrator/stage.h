@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engines/rfe/rfe.h"
 #include "orchestrator/study.h"
 #include "storage/ledger.h"
 
@@ -51,6 +52,8 @@ int stage_round_read_json(const struct stage_context *context, unsigned round, e
 int stage_fold_scores(const struct stage_context *context, enum stage_id stage, int64_t trial, const char *left_out, double *out, struct orch_err *err);
 /* Mean and sample deviation over the finite folds, in order; *sd NaN with fewer than two. Returns how many were finite. */
 unsigned stage_mean_sd(const double *scores, unsigned count, double *mean, double *sd);
+/* A round as the elimination looks at it: cross-validated mean and deviation of the campaign's metric in metrics.json, over the folds that have a score. */
+struct rfe_round stage_rfe_round(const json_t *metrics, const char *metric, size_t features);
 /* Mean over folds of (held-out rows) / (training rows). */
 int stage_test_train(const struct study *study, double *out, struct orch_err *err);
 /* fits.json beside what a stage with fits wrote: how many its round took, so that a ledger that was lost takes no count with it. */

@@ -130,6 +130,17 @@ int stage_fold_scores(const struct stage_context *context, enum stage_id stage, 
 	return ledger_each_fit(context->ledger, context->round, stage_table[stage].name, take_score, &wanted, err);
 }
 
+struct rfe_round stage_rfe_round(const json_t *metrics, const char *metric, size_t features)
+{
+	json_t *cv = json_object_get(json_object_get(metrics, "cv"), metric), *score;
+	struct rfe_round round = {.features = features, .score = json_get_real(cv, "mean", NAN), .sd = json_get_real(cv, "sd", NAN)};
+	size_t i;
+
+	json_array_foreach(json_object_get(cv, "folds"), i, score)
+		round.folds += json_is_number(score);
+	return round;
+}
+
 int stage_test_train(const struct study *study, double *out, struct orch_err *err)
 {
 	double sum = 0;

@@ -210,15 +210,13 @@ static int write_adaptive(const struct lofo *lofo, struct orch_err *err)
 
 static int round_score(const struct stage_context *context, unsigned round, struct rfe_round *out, struct orch_err *err)
 {
-	json_t *metrics = NULL, *features = NULL, *cv;
+	json_t *metrics = NULL, *features = NULL;
 	int code = stage_round_read_json(context, round, STAGE_BASELINE, "metrics.json", &metrics, err);
 
 	if (!code)
 		code = stage_round_read_json(context, round, STAGE_DATASET, "features.json", &features, err);
-	if (!code) {
-		cv = json_object_get(json_object_get(metrics, "cv"), context->study->metric->name);
-		*out = (struct rfe_round){.features = json_array_size(features), .score = json_get_real(cv, "mean", NAN), .sd = json_get_real(cv, "sd", NAN), .folds = context->study->folds};
-	}
+	if (!code)
+		*out = stage_rfe_round(metrics, context->study->metric->name, json_array_size(features));
 	json_decref(metrics);
 	json_decref(features);
 	return code;

@@ -232,7 +232,7 @@ int study_find_features(struct study *study, struct orch_err *err)
 		if (study->spec->lofo.auto_groups > 0)
 			find_groups(study);
 		if (count && !study->start_feature_count)
-			code = orch_fail(err, ORCH_EINPUT, "data.prune leaves no feature: all %zu of them are constant outside the holdout", count);
+			code = orch_fail(err, ORCH_EINPUT, "data.prune leaves no feature: each of them has one value in all rows outside the holdout");
 	}
 	free(rows);
 	return code;

@@ -109,6 +109,18 @@ sed 's/^model/name: wrong\nresources: {retries: 0}\nmodel/' uses.yaml >wrong.yam
 expect uses__an_unknown_name_is_told 1 'no usable trial|no trial' "$ORCH" start wrong.yaml
 expect uses__it_says_which 0 'names "zebra", which is no feature that it was given' "$ORCH" show wrong
 
+# one feature; nothing but noise, down to min_features; nothing to prune to
+edge() { printf 'name: %s\ndata: {source: d.csv, target: %s, exclude: [%s]%s}\nmodel: {engine: ridge}\nsplit: {folds: {k: 3, repeats: 2}}\nrfe: {drop: insignificant, min_features: 2}\n' "$1" "$2" "$3" "$4" >"$1.yaml"; }
+edge single y 'b, copy, near, k, kind, noise, other' ''
+expect edge__one_feature 0 'one feature or group is left' "$ORCH" start single.yaml
+edge noise other 'y, copy, near, k' ''
+check edge__all_noise "$ORCH" start noise.yaml
+same edge__min_features_stay "$(grep -c '"' "$(ls -d noise/rounds/round_* | tail -n 1)/00_dataset/features.json")" 2
+edge needed y 'copy, near, k, noise, other' ''
+expect edge__nothing_insignificant 0 'nothing is dropped: every interval is above zero' "$ORCH" start needed.yaml
+edge constant y 'a, b, copy, near, kind, noise, other' ', prune: {constants: true}'
+expect edge__all_pruned 2 'data.prune leaves no feature' "$ORCH" plan constant.yaml
+
 printf 'data: {source: d.csv, target: y}\nmodel: {engine: ridge}\nlofo: {groups: {a: [b, copy]}}\n' >named.yaml
 expect groups__named_like_another_feature 2 'lofo.groups.a has the name of a feature that is not in it' "$ORCH" plan named.yaml
 finish
