@@ -30,6 +30,12 @@ static const struct command_option report_options[] = {
 	{"--round", "N", "the round whose features and trials the page shows (default: the chosen one)"},
 	{"--open", NULL, "open the page in the browser"},
 	JSON, QUIET, END};
+static const struct command_option export_options[] = {
+	{"--format", "FORMAT", "csv, json, parquet or xlsx"},
+	{"--what", "TABLE", "rounds, trials, lofo, predictions, failures or all (default; a workbook has no predictions then)"},
+	{"--round", "N", "the round whose predictions are exported (default: the chosen one)"},
+	{"--output", "PATH", "a new file; a folder for several tables as CSV or Parquet (default: beside you, with the campaign's name)"},
+	QUIET, END};
 static const struct command_option plot_options[] = {
 	{"--round", "N", "the round whose plots are drawn (default: the chosen one, else the last)"},
 	{"--png", NULL, "PNG instead of SVG, two pixels for each of the SVG's"},
@@ -81,6 +87,10 @@ const struct command command_table[] = {
 	        ONLY_CAMPAIGN "\nDIR/report/report.html is renewed after every round; this makes it again and prints where it is. Every round has a page of\n"
 	                      "its own, rounds/round_NNN/report.html, which is sealed with it.\n\n"
 	                      "  orch report --open\n  orch report flats --md >>pull-request.md", report_options, cmd_report, false},
+	{"export", "[DIR]", "the campaign's tables as CSV, JSON, Parquet or an Excel workbook",
+	        ONLY_CAMPAIGN "\nOne table as CSV or JSON goes to stdout when there is no --output. What exists is never overwritten.\n\n"
+	                      "  orch export --format xlsx\n  orch export flats --format csv --what trials >trials.csv\n"
+	                      "  orch export flats --format parquet --what predictions --round 2 --output p.parquet", export_options, cmd_export, false},
 	{"plot", "[DIR] [NAME...]", "draw a campaign's plots as SVG or PNG files",
 	        ONLY_CAMPAIGN "\nEvery round has its plots as SVG in 08_plots; this draws them again, for a talk or a paper. Without a NAME: all of them.\n\n"
 	        "  orch plot flats lofo history --png --output slides", plot_options, cmd_plot, false},
