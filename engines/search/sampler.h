@@ -55,8 +55,9 @@ struct sampler {
 /* grid: all of it, in the order of space.h; lists only.
  * random: independent draws, each value a hash of (seed, round, trial, try, parameter).
  * sobol: points of a scrambled Sobol sequence.
- * tpe: Parzen estimators of good and of poor configurations (sampler_tpe.c). */
-extern const struct sampler sampler_grid, sampler_random, sampler_sobol, sampler_tpe;
+ * tpe: Parzen estimators of good and of poor configurations (sampler_tpe.c).
+ * gp: a Gaussian process and expected improvement (sampler_gp.c). */
+extern const struct sampler sampler_grid, sampler_random, sampler_sobol, sampler_tpe, sampler_gp;
 extern const struct sampler *const sampler_table[]; /* NULL-terminated */
 const struct sampler *sampler_find(const char *name); /* NULL: none of that name */
 

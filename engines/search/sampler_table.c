@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const struct sampler *const sampler_table[] = {&sampler_grid, &sampler_random, &sampler_sobol, &sampler_tpe, NULL};
+const struct sampler *const sampler_table[] = {&sampler_grid, &sampler_random, &sampler_sobol, &sampler_tpe, &sampler_gp, NULL};
 
 const struct sampler *sampler_find(const char *name)
 {

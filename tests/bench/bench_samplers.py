@@ -2,7 +2,7 @@
 
     make build/tests/bench/bench_samplers && python3 tests/bench/bench_samplers.py [--peers] [SAMPLER ...]
 
-Optuna's figures are kept in tests/bench/samplers_optuna.json, because its Gaussian process takes an hour; --peers measures them again, with
+Optuna's figures are kept in tests/bench/samplers_optuna.json, because its Gaussian process takes half an hour; --peers measures them again, with
 the Python that PEERS_PYTHON names (default build/peers/bin/python; it needs optuna, scipy and torch). The values come from our own
 program, so that both see the same functions. A ratio below 1: orch got closer.
 """
@@ -22,6 +22,16 @@ SEEDS = 20
 def median(values):
     values = sorted(values)
     return 0.5 * (values[(len(values) - 1) // 2] + values[len(values) // 2])
+
+
+def write_record(record):
+    """A line for each function."""
+    samplers = []
+    for sampler, functions in record.items():
+        lines = ",\n".join(f'  "{name}": {json.dumps(result)}' for name, result in functions.items())
+        samplers.append(f' "{sampler}": {{\n{lines}\n }}')
+    with open(RECORD, "w") as file:
+        file.write("{\n" + ",\n".join(samplers) + "\n}\n")
 
 
 def suggest(trial, space):
@@ -85,8 +95,7 @@ def main():
                 text = subprocess.run([python, __file__, "peer", sampler, function, str(TRIALS[sampler]), str(SEEDS)],
                                       stdout=subprocess.PIPE, text=True, check=True).stdout
                 record.setdefault(sampler, {})[function] = json.loads(text)
-                with open(RECORD, "w") as file:
-                    json.dump(record, file, indent=1)
+                write_record(record)
                 print(sampler, function, record[sampler][function]["median"], flush=True)
         return None
     for sampler in TRIALS:

@@ -6,7 +6,7 @@
 
 #define TRIALS 60
 
-static const struct sampler *const learned[] = {&sampler_tpe};
+static const struct sampler *const learned[] = {&sampler_tpe, &sampler_gp};
 #define LEARNED (sizeof(learned) / sizeof(learned[0]))
 
 static const char mixed[] =
