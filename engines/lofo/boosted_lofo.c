@@ -219,8 +219,10 @@ static int boosted_group(struct boosted_lofo *lofo, const struct xgboost_group *
 	return code;
 }
 
-/* Trains a group both ways: 1 when every bit of the predictions is the same, 0 when not, or a code. */
-static int boosted_same(struct boosted_lofo *lofo, const struct xgboost_group *group, struct orch_err *err)
+/* Trains a group both ways: 1 when every bit of the predictions is the same, 0 when not, or a code. shared: the boosters
+ * that share trees, which the caller releases whatever the outcome. */
+static int boosted_same(
+        struct boosted_lofo *lofo, const struct xgboost_group *group, struct xgboost_fit *shared, struct orch_err *err)
 {
 	const struct engine_job *job = lofo->job;
 	const struct engine_variant *variant = &job->variants[group->variants[0]];
@@ -228,14 +230,13 @@ static int boosted_same(struct boosted_lofo *lofo, const struct xgboost_group *g
 	double *fast = mem_array(count + 1, sizeof(*fast)), *slow = mem_array(count + 1, sizeof(*slow));
 	struct xgboost_view view = {0};
 	struct xgboost_matrix *matrix = NULL;
-	struct xgboost_fit shared = {0}, own = {0};
+	struct xgboost_fit own = {0};
 	int code = fast && slow ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for %zu predictions", count);
 
 	if (code == 0)
-		code = boosted_fit(lofo, group, &shared, err);
+		code = boosted_fit(lofo, group, shared, err);
 	if (code == 0)
-		code = xgboost_fit_predict(&lofo->view, &shared, group->trees, fast, err);
-	xgboost_fit_release(&shared);
+		code = xgboost_fit_predict(&lofo->view, shared, group->trees, fast, err);
 	if (code == 0)
 		code = xgboost_view_init(job->data, &job->folds[lofo->fold], variant, &view, err);
 	if (code == 0)
@@ -288,17 +289,19 @@ static int boosted_family(
         struct boosted_lofo *lofo, const struct xgboost_group *groups, size_t count, struct orch_err *err)
 {
 	const struct xgboost_group *sample = boosted_sample(lofo, groups, count);
+	struct xgboost_fit checked = {0};
 	struct orch_err why = {0};
-	int code = sample ? boosted_same(lofo, sample, &why) : 1;
+	int same = sample ? boosted_same(lofo, sample, &checked, &why) : 1, code = 0;
 
-	if (code == ORCH_ENOMEM)
-		return orch_fail(err, code, "%s", why.text);
-	if (code != 1)
-		return boosted_each_alone(lofo->job, lofo->fold, groups, count,
+	if (same == ORCH_ENOMEM)
+		code = orch_fail(err, same, "%s", why.text);
+	else if (same != 1)
+		code = boosted_each_alone(lofo->job, lofo->fold, groups, count,
 		        "trained from the start: sharing trees gave other numbers in a check; please report this", err);
-	code = 0;
-	for (size_t g = 0; g < count && code == 0; g++)
-		code = boosted_group(lofo, &groups[g], err);
+	for (size_t g = 0; g < count && code == 0 && same == 1; g++)
+		code = &groups[g] == sample ? xgboost_group_answer(lofo->job, lofo->fold, sample, &lofo->view, &checked, NULL, 0, err)
+		                            : boosted_group(lofo, &groups[g], err);
+	xgboost_fit_release(&checked);
 	return code;
 }
 

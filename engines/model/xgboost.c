@@ -367,7 +367,6 @@ const struct engine engine_xgboost = {
         .version = "1",
         .help = "gradient boosted trees (XGBoost)",
         .params = xgboost_params,
-        .shares = ENGINE_SHARE_LEFT_OUT,
         .tasks = ENGINE_REGRESSION | ENGINE_CLASSIFICATION,
         .shares = ENGINE_SHARE_LEFT_OUT,
         .left_out_most = 20, /* each costs a part of a training: more in one job would leave workers idle */
