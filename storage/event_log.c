@@ -85,13 +85,48 @@ static int find_end(int fd, const char *path, uint64_t *whole, json_int_t *seq, 
 	return 0;
 }
 
+/* A power cut may leave a hole where an earlier write did not reach the disk and a later one did: bytes of zero, which no line holds. *start: of the
+ * first line with one, *size: of the file; equal when there is none. */
+static int find_hole(int fd, const char *path, uint64_t *start, uint64_t *size, struct orch_err *err)
+{
+	enum { BLOCK = 1 << 16 };
+	char *bytes = mem_must(BLOCK, 1);
+	uint64_t at = 0, line = 0;
+	ssize_t got;
+
+	while ((got = pread(fd, bytes, BLOCK, (off_t)at)) > 0 || (got < 0 && errno == EINTR)) {
+		size_t count = got < 0 ? 0 : (size_t)got;
+		const char *hole = memchr(bytes, 0, count), *newline = memrchr(bytes, '\n', hole ? (size_t)(hole - bytes) : count);
+
+		if (newline)
+			line = at + (uint64_t)(newline - bytes) + 1;
+		if (hole)
+			break;
+		at += count;
+	}
+	free(bytes);
+	if (got < 0)
+		return orch_fail_sys(err, ORCH_EIO, errno, "cannot read %s", path);
+	struct stat info;
+	if (fstat(fd, &info) != 0)
+		return orch_fail_sys(err, ORCH_EIO, errno, "cannot look at %s", path);
+	*size = (uint64_t)info.st_size;
+	*start = got > 0 ? line : *size;
+	return 0;
+}
+
 static int cut_tail(struct event_log *log, struct orch_err *err)
 {
 	int fd = open(log->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return orch_fail_sys(err, ORCH_EIO, errno, "cannot read %s", log->path);
 	json_int_t last = 0;
-	int code = find_end(fd, log->path, &log->length, &last, err);
+	uint64_t hole = 0, size = 0;
+	int code = find_hole(fd, log->path, &hole, &size, err);
+	if (!code && hole < size)
+		code = file_cut(log->path, hole, err);
+	if (!code)
+		code = find_end(fd, log->path, &log->length, &last, err);
 	struct stat info = {0};
 	if (!code && fstat(fd, &info) != 0)
 		code = orch_fail_sys(err, ORCH_EIO, errno, "cannot look at %s", log->path);

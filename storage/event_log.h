@@ -1,5 +1,5 @@
 /* event_log: append-only JSON lines: progress.jsonl and telemetry/round_NNN.jsonl. Derived: what is lost can be rebuilt.
- * Each line is written by one write(2); opening cuts a torn last line. Every event gets seq (progress only: continues after the
+ * Each line is written by one write(2); opening cuts a torn last line, and everything from a hole on that a power cut left. Every event gets seq (progress only: continues after the
  * last whole line), time (RFC 3339 UTC with milliseconds) and event. Not synced, except by event_log_sync. One thread. */
 #ifndef STORAGE_EVENT_LOG_H
 #define STORAGE_EVENT_LOG_H

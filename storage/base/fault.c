@@ -10,7 +10,7 @@
 
 #include "storage/base/err.h"
 
-enum fault_kind { FAULT_NONE, FAULT_COUNT, FAULT_KILL, FAULT_KILL_GROUP, FAULT_FAIL };
+enum fault_kind { FAULT_NONE, FAULT_COUNT, FAULT_KILL, FAULT_KILL_GROUP, FAULT_STOP, FAULT_FAIL };
 
 static struct {
 	bool ready, in_worker, from_then_on;
@@ -63,6 +63,9 @@ static bool parse(const char *text)
 	} else if (strncmp(text, "killgroup@", 10) == 0) {
 		fault.kind = FAULT_KILL_GROUP;
 		fault.at = strtoul(text + 10, &end, 10);
+	} else if (strncmp(text, "stop@", 5) == 0) {
+		fault.kind = FAULT_STOP;
+		fault.at = strtoul(text + 5, &end, 10);
 	} else if (strncmp(text, "fail@", 5) == 0) {
 		fault.kind = FAULT_FAIL;
 		if (!parse_fail(text + 5))
@@ -86,7 +89,7 @@ static void start(void)
 	if (for_workers != fault.in_worker)
 		return;
 	if (!parse(text))
-		orch_bug("ORCH_FAULT=%s: count:FILE, kill@N, killgroup@N, fail@N:ERRNO or fail@N+:ERRNO", text);
+		orch_bug("ORCH_FAULT=%s: count:FILE, kill@N, killgroup@N, stop@N, fail@N:ERRNO or fail@N+:ERRNO", text);
 }
 
 static void count_step(const char *step)
@@ -113,6 +116,10 @@ int fault_point(const char *step, const char *path)
 		return 0;
 	case FAULT_FAIL:
 		return fault.seen == fault.at || (fault.from_then_on && fault.seen > fault.at) ? fault.error : 0;
+	case FAULT_STOP:
+		if (fault.seen == fault.at)
+			raise(SIGSTOP);
+		return 0;
 	case FAULT_KILL:
 	case FAULT_KILL_GROUP:
 		if (fault.seen != fault.at)

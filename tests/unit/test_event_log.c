@@ -145,6 +145,22 @@ static void event_log__a_torn_last_line_is_cut_and_numbers_go_on(void **state)
 	}
 }
 
+/* A power cut: a write of the middle never reached the disk, later ones did. */
+static void event_log__a_hole_is_cut_with_all_that_follows(void **state)
+{
+	(void)state;
+	static const char hole[600];
+
+	add(progress, "a", 1);
+	append(progress, hole, sizeof hole);
+	append(progress, "}\n{\"seq\":3,\"time\":\"x\",\"event\":\"c\"}\n", 36);
+	add(progress, "b", 2);
+	struct seen seen = read_all(progress);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(seen.last_seq, 2);
+	assert_string_equal(seen.last_event, "b");
+}
+
 static void event_log__a_torn_line_longer_than_a_look_is_cut(void **state)
 {
 	(void)state;
@@ -262,6 +278,7 @@ int main(void)
 	        CASE(event_log__telemetry_has_no_numbers),
 	        CASE(event_log__fields_do_not_override),
 	        CASE(event_log__a_torn_last_line_is_cut_and_numbers_go_on),
+	        CASE(event_log__a_hole_is_cut_with_all_that_follows),
 	        CASE(event_log__a_torn_line_longer_than_a_look_is_cut),
 	        CASE(event_log__a_long_last_line_keeps_its_number),
 	        CASE(event_log__a_damaged_line_is_named),
