@@ -8,7 +8,7 @@ VERSION := 0.1.0
 
 # --- what the machine must have -------------------------------------------------------------------------------------
 APT_PACKAGES := gcc make pkg-config libc6-dev libsqlite3-dev libjansson-dev libfyaml-dev libopenblas-dev liblapacke-dev \
-	libxgboost-dev libgit2-dev libarchive-dev libxlsxwriter-dev nettle-dev libcmocka-dev git sqlite3 zstd procps binutils util-linux bsdextrautils ca-certificates gnuplot-nox fonts-inter
+	libxgboost-dev libgit2-dev libarchive-dev libxlsxwriter-dev nettle-dev libcmocka-dev git sqlite3 strace e2fsprogs zstd procps binutils util-linux bsdextrautils ca-certificates gnuplot-nox fonts-inter
 # DuckDB's library and header come from npm packages of one version line; the checksums pin them.
 DUCKDB_LIBRARY := @duckdb/node-bindings-linux-x64@1.4.4-r.4
 DUCKDB_LIBRARY_SHA512 := 8c14cbfd6bdfc312d3a056bfa551df4fa7a532d96d2469dcdf04aec590fd39f325b62b7d614755152dfbbc1150cd7313d59f0e5a3b528cc87eccf2b13b01cb1c
@@ -42,7 +42,7 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/numeric/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo test unit e2e crash crash-sweep broken-program check-asan asan-tests bench bench-deps check-layers check-headers format install clean help
+.PHONY: all deps demo test unit e2e crash crash-sweep drills broken-program check-asan asan-tests bench bench-deps check-layers check-headers format install clean help
 
 all: deps $(ORCH) ## build build/orch, installing what is missing
 
@@ -121,9 +121,12 @@ demo: all ## run the main job on real data, then say where to look
 E2E_TESTS := $(sort $(wildcard tests/e2e/test_*.sh))
 TEST_ENV := ORCH=$(abspath $(ORCH)) ORCH_BROKEN=$(abspath $(BUILD)/broken/orch) BUILD=$(abspath $(BUILD))
 
-test: all $(UNIT_TESTS) $(BUILD)/broken/orch ## everything that must pass: unit, numeric, end-to-end, a sample of the crash sweep
+CRASH_TESTS := $(filter-out tests/crash/lib.sh tests/crash/soak.sh,$(sort $(wildcard tests/crash/*.sh)))
+CRASH_TOOLS := $(BUILD)/tests/crash/cut_power $(BUILD)/tests/crash/replay_power $(BUILD)/tests/crash/hostile.so
+
+test: all $(UNIT_TESTS) $(CRASH_TOOLS) $(BUILD)/broken/orch ## everything that must pass: unit, numeric, end-to-end, a sample of the drills
 	@$(MAKE) --no-print-directory check-layers
-	@$(TEST_ENV) CRASH_POINTS=$(CRASH_POINTS) tests/run $(UNIT_TESTS) $(E2E_TESTS) tests/crash/sweep.sh
+	@$(TEST_ENV) tests/run $(UNIT_TESTS) $(E2E_TESTS) $(CRASH_TESTS)
 
 unit: all $(UNIT_TESTS) ## unit and numeric tests only
 	@$(TEST_ENV) tests/run $(UNIT_TESTS)
@@ -131,12 +134,23 @@ unit: all $(UNIT_TESTS) ## unit and numeric tests only
 e2e: all ## end-to-end tests: the built program on small real data
 	@$(TEST_ENV) tests/run $(E2E_TESTS)
 
-CRASH_POINTS ?= 24
-crash: all $(BUILD)/broken/orch ## a sample of the crash sweep (CRASH_POINTS=24)
-	@$(TEST_ENV) CRASH_POINTS=$(CRASH_POINTS) tests/run tests/crash/sweep.sh
+crash: all $(CRASH_TOOLS) $(BUILD)/broken/orch ## a sample of the fault drills
+	@$(TEST_ENV) $(if $(CRASH_POINTS),CRASH_POINTS=$(CRASH_POINTS)) tests/run $(CRASH_TESTS)
 
-crash-sweep: all $(BUILD)/broken/orch ## killed at 200 and more points of its durable steps, resumed each time
+crash-sweep: all $(BUILD)/broken/orch ## killed at 240 of its durable steps, resumed each time
 	@$(TEST_ENV) CRASH_POINTS=240 tests/run tests/crash/sweep.sh
+
+DRILL_POINTS ?= 240
+drills: all $(CRASH_TOOLS) $(BUILD)/broken/orch ## every fault drill at DRILL_POINTS=240 points, then random kills for SOAK_MINUTES=10
+	@$(TEST_ENV) CRASH_POINTS=$(DRILL_POINTS) FLIPS=1000 SOAK_MINUTES=$(or $(SOAK_MINUTES),10) tests/run $(CRASH_TESTS) tests/crash/soak.sh
+
+$(BUILD)/tests/crash/%: tests/crash/%.c
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -std=c17 -D_GNU_SOURCE $(WARN) -O2 -g1 $< -o $@
+
+$(BUILD)/tests/crash/hostile.so: tests/crash/hostile.c
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -std=c17 -D_GNU_SOURCE $(WARN) -Wno-missing-prototypes -O2 -g1 -shared -fPIC $< -ldl -o $@
 
 # The same program with one promise broken on purpose (a round is published before its files are complete): the crash tests must catch it.
 $(BUILD)/broken/orch: $(ORCH) tests/crash/sweep.sh

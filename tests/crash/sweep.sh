@@ -6,80 +6,44 @@
 #   - orch verify finds nothing.
 # The same checks are then made on a build with one promise broken on purpose; they must find it, or this test could not fail.
 #   CRASH_POINTS=24 tests/crash/sweep.sh        (make crash; make crash-sweep takes 240)
-source "$(dirname "$0")/../e2e/lib.sh"
+source "$(dirname "$0")/lib.sh"
 POINTS=${CRASH_POINTS:-24}
-
-cat >"$WORK/campaign.yaml" <<YAML
-name: tiny
-data: {source: $DATA/diabetes.csv, target: y}
-split: {holdout: 0.2, folds: {kind: kfold, k: 3}}
-seed: 11
-metric: rmse
-model: {engine: ridge}
-hpo: {sampler: grid, space: {alpha: [0.1, 1, 10], standardize: [false, true]}}
-rfe: {drop: 4, min_features: 2, max_rounds: 3}
-resources: {workers: 2, retries: 3}
-YAML
-
-fits_of() { sqlite3 -readonly "$1/ledger.db" "SELECT hex(key), score FROM fits ORDER BY 1" 2>/dev/null; }
-twice_of() { sqlite3 -readonly "$1/ledger.db" "SELECT count(*) FROM (SELECT key FROM attempts WHERE cause = 'ok' GROUP BY key, round, stage HAVING count(*) > 1)" 2>/dev/null; }
-
-# All checks on a campaign that says it is done; prints what does not hold.
-violations() { # dir, fits before
-	[ "$(digest "$1")" = "$REFERENCE" ] || echo "rounds or bundles differ from the undisturbed run"
-	[ "$(fits_of "$1" | wc -l)" = "$FITS" ] || echo "$(fits_of "$1" | wc -l) fits in the ledger, not $FITS"
-	[ -z "$2" ] || [ -z "$(comm -23 <(printf '%s\n' "$2") <(fits_of "$1"))" ] || echo "a fit that was committed is not there any more"
-	[ "$(twice_of "$1")" = 0 ] || echo "a committed fit was computed again"
-}
+undisturbed
 
 # Kill at step N (mode: kill or killgroup), resume (perhaps killed there, too), look. Prints violations; 0 lines is good.
 try_point() { # program, step, mode, step of a second kill in the recovery or 0
-	local program=$1 step=$2 mode=$3 again=$4 dir=$WORK/p/$2.$3.$4 before='' out status
-	mkdir -p "$dir" && cp "$WORK/campaign.yaml" "$dir/"
+	local program=$1 step=$2 mode=$3 again=$4 dir=$WORK/p/$2.$3.$4 before=''
+	mkdir -p "$dir"
 	export ORCH_CACHE=$dir/cache
-	setsid env ORCH_FAULT="$mode@$step" "$program" start -q "$dir/campaign.yaml" --dir "$dir/c" >"$dir/log" 2>&1
+	setsid env ORCH_FAULT="$mode@$step" "$program" start -q "$WORK/campaign.yaml" --dir "$dir/c" >"$dir/log" 2>&1
 	if [ -d "$dir/c" ]; then
 		before=$(fits_of "$dir/c")
 		if [ "$again" -gt 0 ]; then
 			setsid env ORCH_FAULT="$mode@$again" "$program" resume -q "$dir/c" >>"$dir/log" 2>&1
 			before=$(fits_of "$dir/c")
 		fi
-		out=$("$program" resume -q "$dir/c" 2>&1)
-		status=$?
-	else
-		out=$("$program" start -q "$dir/campaign.yaml" --dir "$dir/c" 2>&1)
-		status=$?
 	fi
-	if [ $status -ne 0 ]; then
-		echo "resume ended with $status: $(echo "$out" | tail -n 3)"
-	else
-		violations "$dir/c" "$before"
-		"$program" verify -q "$dir/c" >/dev/null 2>&1 || echo "verify finds damage"
-	fi
+	ORCH=$program recover "$dir/c" "$before"
 	rm -rf "$dir"
 }
 
-"$ORCH" start -q "$WORK/campaign.yaml" --dir "$WORK/reference" >"$WORK/out" 2>&1 || { cat "$WORK/out"; not_ok crash__reference "the undisturbed run failed"; finish; }
-REFERENCE=$(digest "$WORK/reference")
-FITS=$(fits_of "$WORK/reference" | wc -l)
-ORCH_CACHE=$WORK/cache2 ORCH_FAULT=count:$WORK/steps "$ORCH" start -q "$WORK/campaign.yaml" --dir "$WORK/counted" >/dev/null 2>&1
+ORCH_CACHE=$WORK/cache2 "$ORCH" start -q "$WORK/campaign.yaml" --dir "$WORK/counted" >/dev/null 2>&1
 same crash__two_runs_give_the_same_bytes "$(digest "$WORK/counted")" "$REFERENCE"
-STEPS=$(wc -l <"$WORK/steps")
 echo "# $STEPS durable steps, $FITS fits; $POINTS points"
 [ "$STEPS" -ge 200 ] && ok crash__enough_steps || not_ok crash__enough_steps "only $STEPS durable steps were counted"
 
 bad=0
 for ((i = 0; i < POINTS; i++)); do
-	step=$((1 + i * (STEPS - 1) / (POINTS > 1 ? POINTS - 1 : 1)))
+	step=$(point $i "$POINTS")
 	mode=$([ $((i % 2)) = 0 ] && echo kill || echo killgroup)
 	again=$([ $((i % 4)) = 3 ] && echo $((1 + (i * 7) % 60)) || echo 0)
-	found=$(try_point "$ORCH" $step $mode "$again")
+	found=$(try_point "$ORCH" "$step" "$mode" "$again")
 	if [ -n "$found" ]; then
 		bad=$((bad + 1))
 		echo "# $mode at step $step ($(sed -n "${step}p" "$WORK/steps")), second at $again: $found"
 	fi
 done
-[ $bad = 0 ] && ok "crash__${POINTS}_points_resume_to_the_same_bytes" || not_ok crash__points_resume_to_the_same_bytes "$bad of $POINTS points broke the contract"
+tell "crash__${POINTS}_points_resume_to_the_same_bytes" $bad "$POINTS" "points broke the contract"
 
 # A worker killed from outside costs an attempt, nothing else.
 "$ORCH" start -q "$WORK/campaign.yaml" --dir "$WORK/hunted" >"$WORK/out" 2>&1 &
