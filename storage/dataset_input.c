@@ -90,6 +90,9 @@ static int check_kind(struct preparation *preparation, const json_t *feature, st
 	if (column->filled && !fits)
 		preparation_problem(preparation, "column \"%s\" holds %s (%s) where the campaign has %s", column->name, kind_name(column->kind), column->type_name,
 		        !strcmp(kind, "boolean") ? "true or false" : "numbers");
+	if (column->filled && (column->kind == VALUE_DATE || column->kind == VALUE_TIME))
+		preparation_note(preparation, "column \"%s\" (%s) is read as %s since 1970: it must be written as in the campaign's data", column->name, column->type_name,
+		        column->kind == VALUE_DATE ? "days" : "seconds");
 	if (!column->infinite || !fits)
 		return 0;
 	sql = text_format("SELECT CAST(count_if(%s) AS BIGINT) FROM %s", column->infinite, column->table);
