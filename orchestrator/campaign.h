@@ -41,7 +41,7 @@ struct campaign {
 	double started_wall, started;
 	double report_next;      /* monotonic: report/ is not renewed before */
 	/* progress of the whole run, for status */
-	int64_t trials_done, trials_failed, fits_done, fits_failed;
+	int64_t trials_done, trials_failed, trials_pruned, fits_done, fits_failed;
 	uint64_t memory_peak;
 	unsigned rounds_done;
 };

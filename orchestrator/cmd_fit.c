@@ -15,6 +15,7 @@
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/text.h"
+#include "storage/campaign_dir.h"
 
 struct fitting {
 	const struct arguments *arguments;
@@ -23,6 +24,7 @@ struct fitting {
 	struct spec *spec;
 	struct study *study;
 	int64_t round, trial, fold; /* fold -2: all */
+	size_t model;
 	int next_fold;              /* to be handed out */
 	char scratch[64];
 	json_t *results; /* [{fold, score | failed, seconds, peak_rss}] */
@@ -119,17 +121,45 @@ static int select_features(struct fitting *fitting, struct orch_err *err)
 	return code;
 }
 
+static int no_trial(void *context, const struct ledger_trial *trial, struct orch_err *err)
+{
+	(void)context, (void)trial, (void)err;
+	return 0;
+}
+
+/* What a learning sampler would propose is known only for trials that the campaign has come to. */
+static int check_trial(const struct fitting *fitting, const struct search *search, struct ledger *ledger, struct orch_err *err)
+{
+	unsigned long long trials = (unsigned long long)search_configurations(search);
+	int code = 0;
+
+	if ((uint64_t)fitting->trial >= trials)
+		return orch_fail(err, ORCH_EINPUT, "there is no trial %lld: the search has %llu, counted from 0", (long long)fitting->trial, trials);
+	if (search_generation(search, search_model(search, (uint64_t)fitting->trial)))
+		code = ledger_find_trial(ledger, (unsigned)fitting->round, fitting->trial, no_trial, NULL, err);
+	return code == ORCH_EMISSING ? orch_fail(err, ORCH_EINPUT, "trial %lld has not been run: what it tries is decided by the results before it",
+	        (long long)fitting->trial) : code;
+}
+
 static int take_params(struct fitting *fitting, struct orch_err *err)
 {
+	struct search_source source = {.folds = fitting->study->folds, .maximise = fitting->study->metric->maximise};
+	char *path = file_join(fitting->campaign, "ledger.db");
 	struct search *search = NULL;
-	int code = search_open(fitting->spec, (unsigned)fitting->round, &search, err);
+	int code = ledger_open(path, LEDGER_READ, campaign_dir_needs_rollback_journal(fitting->campaign), &source.ledger, err);
 
-	if (!code && (uint64_t)fitting->trial >= search_configurations(search))
-		code = orch_fail(err, ORCH_EINPUT, "there is no trial %lld: the search has %llu, counted from 0", (long long)fitting->trial,
-		        (unsigned long long)search_configurations(search));
+	if (!code)
+		code = search_open(fitting->spec, (unsigned)fitting->round, &source, &search, err);
+	if (!code)
+		code = check_trial(fitting, search, source.ledger, err);
 	if (!code)
 		code = search_params(search, (uint64_t)fitting->trial, &fitting->params, err);
+	if (!code)
+		fitting->model = search_model(search, (uint64_t)fitting->trial);
 	search_close(search);
+	if (source.ledger)
+		ledger_close(&source.ledger, NULL);
+	free(path);
 	return code;
 }
 
@@ -159,7 +189,7 @@ static int check_fold(struct fitting *fitting, struct orch_err *err)
 
 static bool shares_folds(const struct fitting *fitting)
 {
-	return engine_find(fitting->spec->models[0].engine)->shares & ENGINE_SHARE_FOLDS;
+	return engine_find(fitting->spec->models[fitting->model].engine)->shares & ENGINE_SHARE_FOLDS;
 }
 
 static json_t *next_folds(struct fitting *fitting)
@@ -190,7 +220,7 @@ static int next(void *context, struct task *task, struct orch_err *err)
 	if (fitting->left_out)
 		json_object_set(variant, "left_out", fitting->left_out);
 	*task = (struct task){.kind = TASK_FIT, .stage = STAGE_HPO, .fit_count = json_array_size(folds), .needs_setup = true,
-	        .line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:[o]}", "type", "fit", "id", (json_int_t)0, "stage", stage_table[STAGE_HPO].name, "model", 0,
+	        .line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:[o]}", "type", "fit", "id", (json_int_t)0, "stage", stage_table[STAGE_HPO].name, "model", (int)fitting->model,
 	                "shared", json_array_size(folds) > 1, "predictions", 0, "save_model", 0, "scratch", fitting->scratch, "folds", folds, "variants", variant)};
 	return 1;
 }

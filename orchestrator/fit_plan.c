@@ -10,18 +10,25 @@
 #define LOFO_UNITS_MAX 4096 /* left-out sets in one task */
 #define TOGETHER_FITS 512   /* in one message of several tasks: their results are held together, some KiB each */
 
+/* The tasks of one model: the search may have several, each engine with what it shares. */
+struct section {
+	const struct engine *engine;
+	size_t model;
+	bool share_folds;
+	unsigned fold_blocks;                /* blocks of folds */
+	uint64_t first_task, first_group, groups; /* groups of variants */
+	char identity[HASH_HEX];             /* of data, split, features and engine */
+};
 struct fit_plan {
 	struct fit_plan_request request;
-	const struct engine *engine;
-	uint64_t variants, fits, tasks, done, skipped, cursor;
+	struct section *sections;
+	size_t section_count;
+	uint64_t variants, fits, tasks, done, skipped, cursor, scan;
 	int *folds; /* fold of each position */
 	unsigned fold_count;
-	bool share_folds, has_holdout, keeps_files;
+	bool has_holdout, keeps_files, wait;
 	uint64_t units_per_task; /* LOFO */
-	uint64_t block_groups;   /* groups of variants */
-	unsigned fold_blocks;    /* blocks of folds */
 	uint8_t *bits, *handed;  /* fits done; tasks handed out */
-	char identity[HASH_HEX]; /* of data, split, features and engine */
 };
 
 static bool bit_get(const uint8_t *bits, uint64_t at)
@@ -34,7 +41,7 @@ static void bit_set(uint8_t *bits, uint64_t at)
 	bits[at >> 3] |= (uint8_t)(1u << (at & 7));
 }
 
-static void make_identity(struct fit_plan *plan)
+static void make_identity(const struct fit_plan *plan, struct section *section)
 {
 	const struct study *study = plan->request.study;
 	json_t *names = study_feature_names(study);
@@ -46,9 +53,9 @@ static void make_identity(struct fit_plan *plan)
 	hash_add_text(&hash, study->folds_hash);
 	hash_add_text(&hash, features);
 	hash_add_text(&hash, study->metric->name);
-	hash_add_text(&hash, plan->engine->name);
-	hash_add_text(&hash, plan->engine->version);
-	hash_end_hex(&hash, plan->identity);
+	hash_add_text(&hash, section->engine->name);
+	hash_add_text(&hash, section->engine->version);
+	hash_end_hex(&hash, section->identity);
 	free(features);
 	json_decref(names);
 }
@@ -64,24 +71,53 @@ static void plan_folds(struct fit_plan *plan)
 		plan->folds[i] = (int)i;
 	if (plan->has_holdout)
 		plan->folds[folds] = -1;
-	plan->fold_blocks = plan->share_folds ? (folds ? 1u : 0u) + plan->has_holdout : plan->fold_count;
+}
+
+static void plan_section(struct fit_plan *plan, size_t at, size_t model)
+{
+	const struct fit_plan_request *request = &plan->request;
+	struct section *section = &plan->sections[at];
+	bool folds = plan->fold_count > plan->has_holdout;
+
+	section->engine = engine_find(request->study->spec->models[model].engine);
+	section->model = model;
+	section->share_folds = section->engine->shares & ENGINE_SHARE_FOLDS;
+	section->fold_blocks = section->share_folds ? (folds ? 1u : 0u) + plan->has_holdout : plan->fold_count;
+	section->first_task = plan->tasks;
+	section->groups = 1;
+	if (request->stage == STAGE_HPO) {
+		section->groups = search_model_groups(request->search, model);
+	} else if (request->stage == STAGE_LOFO) {
+		if (section->engine->shares & ENGINE_SHARE_LEFT_OUT)
+			plan->units_per_task = section->engine->left_out_most ? section->engine->left_out_most : LOFO_UNITS_MAX;
+		section->groups = (plan->variants + plan->units_per_task - 1) / plan->units_per_task;
+	}
+	if (at)
+		section->first_group = section[-1].first_group + section[-1].groups;
+	plan->tasks = section->groups > (UINT64_MAX / 2 - plan->tasks) / section->fold_blocks ? UINT64_MAX / 2 : plan->tasks + section->groups * section->fold_blocks;
+	make_identity(plan, section);
+}
+
+static const struct section *section_of(const struct fit_plan *plan, uint64_t task)
+{
+	size_t at = plan->section_count - 1;
+
+	while (at && task < plan->sections[at].first_task)
+		at--;
+	return &plan->sections[at];
 }
 
 static void plan_variants(struct fit_plan *plan)
 {
 	const struct fit_plan_request *request = &plan->request;
+	bool search = request->stage == STAGE_HPO;
 
-	plan->variants = plan->block_groups = 1;
+	plan->variants = search ? search_configurations(request->search) : request->stage == STAGE_LOFO ? request->study->unit_count : 1;
 	plan->units_per_task = 1;
-	if (request->stage == STAGE_HPO) {
-		plan->variants = search_configurations(request->search);
-		plan->block_groups = search_groups(request->search);
-	} else if (request->stage == STAGE_LOFO) {
-		plan->variants = request->study->unit_count;
-		if (plan->engine->shares & ENGINE_SHARE_LEFT_OUT)
-			plan->units_per_task = plan->engine->left_out_most ? plan->engine->left_out_most : LOFO_UNITS_MAX;
-		plan->block_groups = (plan->variants + plan->units_per_task - 1) / plan->units_per_task;
-	}
+	plan->section_count = search ? request->study->spec->model_count : 1;
+	plan->sections = mem_must(plan->section_count, sizeof *plan->sections);
+	for (size_t i = 0; i < plan->section_count; i++)
+		plan_section(plan, i, search ? i : search_model(request->search, (uint64_t)request->trial));
 }
 
 int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out, struct orch_err *err)
@@ -89,20 +125,16 @@ int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out,
 	struct fit_plan *plan = mem_must(1, sizeof *plan);
 
 	plan->request = *request;
-	plan->engine = engine_find(request->study->spec->models[0].engine);
-	plan->share_folds = plan->engine->shares & ENGINE_SHARE_FOLDS;
 	plan->keeps_files = request->stage == STAGE_BASELINE || request->stage == STAGE_DROPPED;
 	plan_folds(plan);
 	plan_variants(plan);
 	if (plan->variants > UINT64_MAX / plan->fold_count / 2 ||
 	        !(plan->bits = mem_array((plan->variants * plan->fold_count >> 3) + 1, 1)) ||
-	        !(plan->handed = mem_array((plan->block_groups * plan->fold_blocks >> 3) + 1, 1))) {
+	        !(plan->handed = mem_array((plan->tasks >> 3) + 1, 1))) {
 		fit_plan_close(plan);
 		return orch_fail(err, ORCH_ENOMEM, "no memory to keep count of the fits of stage %s", stage_table[request->stage].name);
 	}
 	plan->fits = plan->variants * plan->fold_count;
-	plan->tasks = plan->block_groups * plan->fold_blocks;
-	make_identity(plan);
 	*out = plan;
 	return 0;
 }
@@ -111,6 +143,7 @@ void fit_plan_close(struct fit_plan *plan)
 {
 	if (!plan)
 		return;
+	free(plan->sections);
 	free(plan->folds);
 	free(plan->bits);
 	free(plan->handed);
@@ -185,6 +218,14 @@ void fit_plan_mark(struct fit_plan *plan, uint64_t number)
 	bit_set(plan->bits, number);
 }
 
+void fit_plan_skip(struct fit_plan *plan, uint64_t number)
+{
+	if (bit_get(plan->bits, number))
+		return;
+	fit_plan_mark(plan, number);
+	plan->skipped++;
+}
+
 bool fit_plan_marked(const struct fit_plan *plan, uint64_t number)
 {
 	return bit_get(plan->bits, number);
@@ -199,10 +240,11 @@ struct block {
 
 static void block_of(const struct fit_plan *plan, uint64_t group, struct block *block)
 {
-	uint64_t variants = group / plan->fold_blocks;
-	unsigned fold = (unsigned)(group % plan->fold_blocks);
+	const struct section *section = section_of(plan, group);
+	uint64_t variants = section->first_group + (group - section->first_task) / section->fold_blocks;
+	unsigned fold = (unsigned)((group - section->first_task) % section->fold_blocks);
 
-	if (plan->share_folds) {
+	if (section->share_folds) {
 		unsigned ordinary = plan->fold_count - plan->has_holdout;
 
 		block->fold_first = fold == 0 ? 0 : ordinary;
@@ -272,11 +314,12 @@ static int fill_line(const struct fit_plan *plan, uint64_t group, unsigned fold_
 
 	for (unsigned f = 0; f < fold_count; f++)
 		json_array_append_new(folds, json_integer(plan->folds[fold_first + f]));
-	line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:O}", "type", "fit", "id", (json_int_t)0, "stage", stage->name, "model", 0, "shared",
+	line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:O}", "type", "fit", "id", (json_int_t)0, "stage", stage->name, "model",
+	        (int)section_of(plan, group)->model, "shared",
 	        fits > 1, "predictions", plan->keeps_files, "save_model", plan->keeps_files && plan->folds[fold_first] < 0, "scratch", plan->request.scratch,
 	        "folds", folds, "variants", variants);
 	*task = (struct task){.kind = TASK_FIT, .stage = plan->request.stage, .group = (int64_t)group, .fit_count = fits, .line = line, .needs_setup = true,
-	        .parts = 1, .allowance = engine_find(plan->request.study->spec->models[0].engine)->external ? PROGRAM_ALLOWANCE : 0};
+	        .parts = 1, .allowance = section_of(plan, group)->engine->external ? PROGRAM_ALLOWANCE : 0};
 	return 1;
 }
 
@@ -303,7 +346,9 @@ static bool may_go_together(const struct fit_plan *plan)
 /* The block of variants with all its folds: nothing done, nothing handed out. */
 static bool block_is_untouched(const struct fit_plan *plan, uint64_t first_task, const struct block *block)
 {
-	for (unsigned b = 0; b < plan->fold_blocks; b++)
+	unsigned fold_blocks = section_of(plan, first_task)->fold_blocks;
+
+	for (unsigned b = 0; b < fold_blocks; b++)
 		if (bit_get(plan->handed, first_task + b))
 			return false;
 	for (size_t v = 0; v < block->variant_count; v++)
@@ -318,23 +363,24 @@ static int fill_together(struct fit_plan *plan, size_t most, struct task *task, 
 {
 	static struct block block;
 	uint64_t first = plan->cursor, at = first;
+	const struct section *section = section_of(plan, first);
 	json_t *variants = json_array(), *jobs = json_array();
 	int code = 0;
 
-	while (!code && at + plan->fold_blocks <= plan->tasks && at + plan->fold_blocks - first <= most) {
+	while (!code && at < plan->tasks && section_of(plan, at) == section && at + section->fold_blocks - first <= most) {
 		block_of(plan, at, &block);
 		if (!block_is_untouched(plan, at, &block) || (json_array_size(variants) + block.variant_count) * plan->fold_count > TOGETHER_FITS)
 			break;
 		for (size_t v = 0; v < block.variant_count && !code; v++)
 			code = add_variant(plan, block.variants[v], variants, err);
 		json_array_append_new(jobs, json_integer((json_int_t)block.variant_count));
-		at += plan->fold_blocks;
+		at += section->fold_blocks;
 	}
 	if (!code && at - first > 1) {
 		code = fill_line(plan, first, 0, plan->fold_count, variants, task);
 		task->parts = (unsigned)(at - first);
 		json_object_set(task->line, "jobs", jobs);
-		json_object_set_new(task->line, "folds_together", json_boolean(plan->share_folds));
+		json_object_set_new(task->line, "folds_together", json_boolean(section->share_folds));
 		for (; plan->cursor < at; plan->cursor++)
 			bit_set(plan->handed, plan->cursor);
 	}
@@ -345,13 +391,14 @@ static int fill_together(struct fit_plan *plan, size_t most, struct task *task, 
 
 unsigned fit_plan_part(const struct fit_plan *plan, const struct task *task, size_t variant, int fold)
 {
+	const struct section *section = section_of(plan, (uint64_t)task->group);
 	json_t *jobs = json_object_get(task->line, "jobs"), *size;
 	size_t i, end = 0;
 
 	json_array_foreach(jobs, i, size) {
 		end += (size_t)json_integer_value(size);
 		if (variant < end)
-			return (unsigned)i * plan->fold_blocks + (plan->share_folds ? 0 : (unsigned)fold);
+			return (unsigned)i * section->fold_blocks + (section->share_folds ? 0 : (unsigned)fold);
 	}
 	return 0;
 }
@@ -371,12 +418,12 @@ static bool pass_gate(struct fit_plan *plan, struct block *block)
 			if (bit_get(plan->bits, first + f))
 				continue;
 			gate = plan->request.gate(plan->request.gate_context, block->variants[v], plan->folds[block->fold_first + f]);
-			if (gate == FIT_LATER)
+			if (gate == FIT_LATER || gate == FIT_NOT_YET) {
+				plan->wait = gate == FIT_NOT_YET;
 				return false;
-			if (gate == FIT_NEVER) {
-				fit_plan_mark(plan, first + f);
-				plan->skipped++;
 			}
+			if (gate == FIT_NEVER)
+				fit_plan_skip(plan, first + f);
 			needed = needed || gate == FIT_NOW;
 		}
 		if (needed)
@@ -386,22 +433,36 @@ static bool pass_gate(struct fit_plan *plan, struct block *block)
 	return true;
 }
 
-/* Tasks that wait are passed over and looked at again; the cursor stays before them. */
-static int next_through_gate(struct fit_plan *plan, struct block *block, struct task *task, struct orch_err *err)
+static int scan(struct fit_plan *plan, uint64_t from, struct block *block, struct task *task, struct orch_err *err)
 {
-	while (plan->cursor < plan->tasks && bit_get(plan->handed, plan->cursor))
-		plan->cursor++;
-	for (uint64_t group = plan->cursor; group < plan->tasks; group++) {
+	for (uint64_t group = from; group < plan->tasks; group++) {
 		if (bit_get(plan->handed, group))
 			continue;
 		block_of(plan, group, block);
-		if (!block_is_done(plan, block) && !pass_gate(plan, block))
+		if (!block_is_done(plan, block) && !pass_gate(plan, block)) {
+			if (plan->wait)
+				break;
 			continue;
+		}
 		bit_set(plan->handed, group);
+		plan->scan = group + 1;
 		if (!block_is_done(plan, block))
 			return fill_task(plan, group, block, task, err);
 	}
 	return 0;
+}
+
+/* Tasks that wait are passed over and looked at again when the others are through; the cursor stays before them. */
+static int next_through_gate(struct fit_plan *plan, struct block *block, struct task *task, struct orch_err *err)
+{
+	int code;
+
+	while (plan->cursor < plan->tasks && bit_get(plan->handed, plan->cursor))
+		plan->cursor++;
+	if (plan->scan > plan->cursor && (code = scan(plan, plan->scan, block, task, err)))
+		return code;
+	plan->scan = plan->cursor;
+	return scan(plan, plan->cursor, block, task, err);
 }
 
 int fit_plan_next(struct fit_plan *plan, size_t most, struct task *task, struct orch_err *err)
@@ -418,7 +479,7 @@ int fit_plan_next(struct fit_plan *plan, size_t most, struct task *task, struct 
 		block_of(plan, group, &block);
 		if (block_is_done(plan, &block))
 			continue;
-		if (most > 1 && group % plan->fold_blocks == 0 && may_go_together(plan)) {
+		if (most > 1 && block.fold_first == 0 && may_go_together(plan)) {
 			int code = fill_together(plan, most, task, err);
 
 			if (code)
@@ -464,7 +525,7 @@ void fit_plan_key(const struct fit_plan *plan, const struct task *task, size_t v
 		left_out = json_text(json_object_get(object, "left_out"), JSON_STYLE_CANONICAL);
 	snprintf(text, sizeof text, "%u/%s/%lld/%d", plan->request.round, stage_table[plan->request.stage].name, (long long)address.trial, fold);
 	hash_begin(&hash);
-	hash_add_text(&hash, plan->identity);
+	hash_add_text(&hash, section_of(plan, (uint64_t)task->group)->identity);
 	hash_add_text(&hash, text);
 	hash_add_text(&hash, params);
 	hash_add_text(&hash, left_out ? left_out : "");

@@ -3,7 +3,7 @@
  * is kept per fit. Which fits go together is a pure function of spec, data and engine, so a resume cuts alike.
  *
  *   stage         variants            folds                        per task
- *   01_hpo        trials              all folds                    group of the search x (all folds when the engine shares them)
+ *   01_hpo        trials              all folds                    group of the search x (all folds when the model's engine shares them)
  *   03, 05        the best trial      all folds and -1 (holdout)   folds together when shared; -1 by itself, with the model
  *                 (a set of 05 that is tried: its folds first; -1 once it is the one)
  *   04_lofo       units left out      all folds                    all units (or left_out_most) when the engine shares them, else one
@@ -16,8 +16,9 @@
 #include "orchestrator/task.h"
 
 struct fit_plan;
-/* May a fit be handed out? LATER: ask again when further results are there. NEVER: it is not needed; it counts as done and has no result. */
-enum fit_gate { FIT_NOW, FIT_LATER, FIT_NEVER };
+/* May a fit be handed out? LATER: ask again when further results are there. NOT_YET: neither may any fit of a later task, so do not ask about those.
+ * NEVER: it is not needed; it counts as done and has no result. It is not kept in the ledger: a resume asks again and has the same answer. */
+enum fit_gate { FIT_NOW, FIT_LATER, FIT_NOT_YET, FIT_NEVER };
 enum fit_plan_folds { FIT_PLAN_ALL, FIT_PLAN_NO_HOLDOUT, FIT_PLAN_HOLDOUT }; /* 03 and 05: which of their folds */
 /* trial, params: the chosen configuration (stages after the search); left_out: features all fits of 05_dropped lack, or NULL. All borrowed
  * but for search, study: they must outlive the plan. */
@@ -54,6 +55,8 @@ struct fit_address {
  * plan's: other plans of the stage have them.) */
 bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const char *left_out, uint64_t *number);
 void fit_plan_mark(struct fit_plan *plan, uint64_t number);
+/* The fit is not needed: as if the gate had said NEVER. Nothing happens to one that is done. */
+void fit_plan_skip(struct fit_plan *plan, uint64_t number);
 bool fit_plan_marked(const struct fit_plan *plan, uint64_t number);
 /* The next task with a fit that is neither done nor handed out in this run: 1 and *task; 0: no more. most > 1: up to so many tasks of the
  * search, or of units left out one by one, may go together in one message (task->parts). Each stays a job of its own in the worker, so no

@@ -191,11 +191,14 @@ int plan_make(const struct spec *spec, const struct study *study, struct plan *o
 	struct plan plan = {.seconds_low = NAN, .seconds_high = NAN};
 	struct search *search = NULL;
 	struct orch_err memory_err = {0};
-	int code = search_open(spec, 0, &search, err);
+	struct search_source source = {NULL, study->folds, study->metric->maximise};
+	int code = search_open(spec, 0, &source, &search, err);
 
 	if (code)
 		return code;
 	count_all(spec, study, search, &plan);
+	for (size_t m = 0; m < spec->model_count; m++)
+		plan.prunes = plan.prunes || search_prunes(search, m);
 	plan.memory_worker = worker_memory(spec, study, search, &memory_err);
 	search_close(search);
 	if (memory_err.code)
@@ -275,6 +278,9 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 		text_addf(out, "holdout        %s rows, read for reporting only\n", text_count((int64_t)study->holdout_rows, a));
 	text_addf(out, "model          %s, scored by %s (%s is better)\n", spec->models[0].engine, study->metric->name, study->metric->maximise ? "higher" : "lower");
 	text_addf(out, "search         %s configuration%s a round\n", count_text(plan->configurations, a), plan->configurations == 1 ? "" : "s");
+	if (strcmp(spec->hpo.pruner, "none"))
+		text_addf(out, "pruner         %s%s\n", spec->hpo.pruner, plan->prunes ? ": stops poor trials after some of their folds; the fits below are the most there can be" :
+		        " has nothing to stop: the engine answers all folds at once");
 	text_addf(out, "rounds         %s%s\n", spec->rfe.enabled && spec->lofo.enabled ? "at most " : "", count_text(plan->rounds, a));
 	text_addf(out, "fits           %s in all, %s in round 0 (search %s", count_text(plan->fits, a), count_text(plan->round_fits[0], b),
 	        count_text(plan->fits_per_stage[STAGE_HPO], c));

@@ -15,6 +15,7 @@ struct plan {
 	uint64_t rounds;              /* at most */
 	uint64_t fits, tasks;         /* of the whole campaign, all rounds at most */
 	uint64_t round_fits[64], round_tasks[64]; /* of the first rounds */
+	bool prunes;                  /* hpo.pruner may make some of the fits unnecessary */
 	uint64_t fits_per_stage[8];   /* of round 0, by enum stage_id */
 	uint64_t memory_worker;       /* anonymous bytes of one worker at its largest task */
 	uint64_t memory_shared;       /* mapped data, counted once */

@@ -168,13 +168,14 @@ int probe_time(const struct spec *spec, const struct study *study, const struct 
 {
 	struct probing probing = {.seconds = {NAN, NAN}};
 	struct fit_plan_request request = {.stage = STAGE_HPO, .study = study, .trial = -1, .scratch = "/nonexistent"}; /* fits of the search keep no files */
+	struct search_source source = {NULL, study->folds, study->metric->maximise};
 	struct search *search = NULL;
 	struct fit_plan *fits = NULL;
 	int code;
 
 	if (!probe_can(spec))
 		return 0;
-	code = search_open(spec, 0, &search, err);
+	code = search_open(spec, 0, &source, &search, err);
 	request.search = search;
 	if (!code)
 		code = fit_plan_open(&request, &fits, err);

@@ -21,10 +21,7 @@ struct trials {
 
 bool round_run_trials_suffice(const struct round_run *run)
 {
-	const struct spec_hpo *hpo = &run->campaign->spec->hpo;
-	const char *pruner = json_get_text(json_object_get(run->campaign->spec->resolved, "hpo"), "pruner", "none");
-
-	return !strcmp(pruner, "none") && (hpo->sampler == SPEC_SAMPLER_GRID || hpo->sampler == SPEC_SAMPLER_RANDOM || hpo->sampler == SPEC_SAMPLER_SOBOL);
+	return !run->phases; /* what decides about later trials has to see the scores */
 }
 
 static void add_gap(struct trials *trials, int64_t first, int64_t last)

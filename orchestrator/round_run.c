@@ -17,7 +17,6 @@
 #include "storage/base/process.h"
 
 #define FLUSH_SECONDS 0.8
-#define PARTIAL_MAX 4096
 #define ATTEMPTS_SAID 20 /* a round */
 
 static unsigned bit(enum stage_id stage)
@@ -28,81 +27,6 @@ static unsigned bit(enum stage_id stage)
 static bool committed(const struct round_run *run, unsigned stages)
 {
 	return (run->committed & stages) == stages;
-}
-
-/* ---- trials under way: fold scores of trials that have some but not all of their folds ---- */
-
-static struct partial_trial *partial_of(struct round_run *run, int64_t trial)
-{
-	struct partial_trial *free_slot = NULL;
-	unsigned folds = run->campaign->study->folds;
-
-	for (size_t i = 0; i < run->partial_count; i++) {
-		if (run->partials[i].trial == trial)
-			return &run->partials[i];
-		if (run->partials[i].trial < 0)
-			free_slot = &run->partials[i];
-	}
-	if (!free_slot) {
-		struct partial_trial *grown = mem_array_grow(run->partials, run->partial_count + 1, sizeof *grown);
-
-		if (!grown)
-			orch_bug("out of memory for trials under way");
-		run->partials = grown;
-		free_slot = &run->partials[run->partial_count++];
-		*free_slot = (struct partial_trial){0};
-	}
-	if (!free_slot->scores)
-		free_slot->scores = mem_must(folds, sizeof *free_slot->scores);
-	free_slot->trial = trial;
-	free_slot->seen = 0;
-	return free_slot;
-}
-
-static int finish_trial(struct round_run *run, struct partial_trial *partial, bool record, struct orch_err *err)
-{
-	struct campaign *campaign = run->campaign;
-	unsigned folds = campaign->study->folds;
-	struct ledger_trial row = {.round = run->round, .trial = partial->trial};
-	json_t *params = NULL;
-	unsigned finite = stage_mean_sd(partial->scores, folds, &row.mean, &row.sd);
-	char *text;
-	int code = search_searched(run->search, (uint64_t)partial->trial, &params, err);
-
-	if (code)
-		return code;
-	row.state = finite == folds ? LEDGER_DONE : LEDGER_FAILED;
-	if (row.state == LEDGER_FAILED)
-		row.mean = row.sd = NAN;
-	text = json_text(params, JSON_STYLE_CANONICAL);
-	row.params = text;
-	if (record)
-		code = ledger_put_trial(campaign->ledger, &row, err);
-	if (row.state == LEDGER_DONE) {
-		campaign->trials_done++;
-		if (run->best_trial < 0 || metric_better(campaign->study->metric, row.mean, run->best_score) ||
-		        (row.mean == run->best_score && partial->trial < run->best_trial)) {
-			run->best_trial = partial->trial;
-			run->best_score = row.mean;
-			display_best(campaign->display, campaign->study->metric->name, row.mean, partial->trial, text);
-		}
-	} else {
-		campaign->trials_failed++;
-	}
-	partial->trial = -1;
-	free(text);
-	json_decref(params);
-	return code;
-}
-
-static int note_trial_score(struct round_run *run, int64_t trial, int fold, double score, bool record, struct orch_err *err)
-{
-	struct partial_trial *partial = partial_of(run, trial);
-
-	partial->scores[fold] = score;
-	if (++partial->seen < run->campaign->study->folds)
-		return 0;
-	return finish_trial(run, partial, record, err);
 }
 
 /* ---- what lofo.adaptive decides by ---- */
@@ -200,7 +124,7 @@ static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err
 	run->campaign->fits_failed += fit->state == LEDGER_FAILED;
 	note_adaptive(run, load->stage, fit->left_out, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
 	if (load->stage == STAGE_HPO)
-		return note_trial_score(run, fit->trial, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN, false, err);
+		return round_run_note_trial(run, fit->trial, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN, false, err);
 	return 0;
 }
 
@@ -252,8 +176,10 @@ static int read_best(struct round_run *run, struct orch_err *err)
 	if (run->trial < 0)
 		code = orch_fail(err, ORCH_EFIT, "no trial of round %u could be scored: every configuration failed; `orch show %s` lists the causes",
 		        run->round, run->campaign->dir->path);
+	else if (!json_is_object(json_object_get(best, "params")))
+		code = orch_fail(err, ORCH_EDAMAGED, "01_hpo/best.json of round %u has no \"params\"", run->round);
 	else
-		code = search_params(run->search, (uint64_t)run->trial, &run->params, err);
+		run->params = json_incref(json_object_get(best, "params"));
 	json_decref(best);
 	return code;
 }
@@ -331,9 +257,15 @@ static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err
 	request.left_out = stage == STAGE_DROPPED ? json_object_get(run->dropped, "dropped") : NULL;
 	if (stage == STAGE_LOFO)
 		code = open_adaptive(run, &request, err);
+	if (stage == STAGE_HPO)
+		code = round_run_open_phases(run, &request, err);
 	if (!code)
 		code = fit_plan_open(&request, &run->plans[stage], err);
-	return code ? code : load_stage(run, stage, err);
+	if (!code)
+		code = load_stage(run, stage, err);
+	if (!code && stage == STAGE_HPO && run->phases)
+		search_phases_begin(run->phases, run->plans[stage]);
+	return code;
 }
 
 /* A set that was tried has all its scores: what next? */
@@ -423,7 +355,9 @@ static int next_fits(struct round_run *run, unsigned stage, struct task *task, s
 	struct fit_plan *plan = run->plans[stage];
 	uint64_t fits = fit_plan_fits(plan), left = (uint64_t)((double)fit_plan_tasks(plan) * (double)(fits - fit_plan_done(plan)) / (double)(fits ? fits : 1));
 
-	return fit_plan_next(plan, batching_next(&run->batching, stage, left), task, err);
+	int code = fit_plan_next(plan, batching_next(&run->batching, stage, left), task, err);
+
+	return !code && stage == STAGE_HPO && run->phases ? search_phases_error(run->phases, err) : code;
 }
 
 static int next(void *context, struct task *task, struct orch_err *err)
@@ -517,7 +451,7 @@ static int put_result(struct round_run *run, const struct task *task, const json
 		run->failed[task->stage] += failed != NULL;
 		note_adaptive(run, task->stage, address.left_out, fold, fit.score);
 		if (task->stage == STAGE_HPO)
-			code = note_trial_score(run, address.trial, fold, fit.score, true, err);
+			code = round_run_note_trial(run, address.trial, fold, fit.score, true, err);
 	}
 	free(metrics);
 	free(files);
@@ -819,6 +753,7 @@ int round_run_open(struct campaign *campaign, unsigned round, struct round_run *
 {
 	struct round_run *run = mem_must(1, sizeof *run);
 	char *scratch = text_format("scratch/round_%03u", round);
+	struct search_source source = {campaign->ledger, campaign->study->folds, campaign->study->metric->maximise};
 	int code;
 
 	run->campaign = campaign;
@@ -828,7 +763,7 @@ int round_run_open(struct campaign *campaign, unsigned round, struct round_run *
 	        campaign->plan.workers, campaign->spec->resources.batch);
 	run->scratch = campaign_dir_path(campaign->dir, scratch);
 	free(scratch);
-	code = search_open(campaign->spec, round, &run->search, err);
+	code = search_open(campaign->spec, round, &source, &run->search, err);
 	if (!code)
 		code = file_make_folders(run->scratch, err);
 	if (!code)
@@ -879,6 +814,7 @@ void round_run_close(struct round_run *run)
 	json_decref(run->left_out);
 	drop_sets_close(run->sets);
 	adaptive_folds_close(run->adaptive);
+	search_phases_close(run->phases);
 	search_close(run->search);
 	if (run->dir)
 		round_dir_abort(&run->dir);

@@ -7,6 +7,7 @@
 #include "orchestrator/campaign.h"
 #include "orchestrator/drop_sets.h"
 #include "orchestrator/fit_plan.h"
+#include "orchestrator/search_phases.h"
 #include "storage/round_dir.h"
 
 struct partial_trial { /* trial -1: free */
@@ -19,6 +20,7 @@ struct round_run {
 	unsigned round;
 	struct round_dir *dir; /* taken by the caller when it commits: set to NULL */
 	struct search *search;
+	struct search_phases *phases; /* NULL: fits of the search may be done in any order */
 	char *scratch;
 	struct fit_plan *plans[STAGE_COUNT]; /* NULL: no fits (yet) */
 	unsigned opened, writing, committed; /* bits by stage */
@@ -46,6 +48,9 @@ int round_run_stages(struct round_run *run, struct orch_err *err); /* ORCH_ESTOP
 void round_run_close(struct round_run *run); /* keeps finished stages in the work folder */
 
 /* --- parts, shared by round_*.c --- */
+/* A fit of the search has ended; NaN: failed. record: the trial's row, when it was its last, is put into the ledger. */
+int round_run_note_trial(struct round_run *run, int64_t trial, int fold, double score, bool record, struct orch_err *err);
+int round_run_open_phases(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);
 /* Takes the results of a task of fits in one transaction, or as many of them as outcome has. */
 int round_run_results(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err);

@@ -83,15 +83,18 @@ struct spec_axis {
 	json_t *when; /* object {parameter: value} or NULL */
 };
 struct spec_model {
+	const char *name; /* of a list of models: the engine's, numbered where it comes twice (ridge, ridge_2) */
 	const char *engine;
 	json_t *params;  /* object: fixed parameters, engine defaults included (borrowed from spec.json) */
 	const char *run; /* command engine's template, or NULL */
+	struct spec_axis *space; /* what is searched of it */
+	size_t axis_count;
 };
 struct spec_hpo {
 	enum spec_sampler sampler;
 	int64_t trials; /* 0: all of the grid */
 	const char *pruner;
-	struct spec_axis *space;
+	struct spec_axis *space; /* all that is searched, of all models: columns of tables. An axis of two models has the choices of both */
 	size_t axis_count;
 };
 struct spec_lofo {

@@ -310,6 +310,9 @@ static void build_model(struct builder *builder, const json_t *resolved)
 	spec->hpo.space = room(builder, json_object_size(space), sizeof *spec->hpo.space);
 	json_object_foreach(space, name, axis)
 		build_axis(builder, &spec->hpo.space[spec->hpo.axis_count++], name, axis);
+	spec->models[0].name = spec->models[0].engine;
+	spec->models[0].space = spec->hpo.space;
+	spec->models[0].axis_count = spec->hpo.axis_count;
 }
 
 static void build_rfe(struct builder *builder, const json_t *object)

@@ -175,10 +175,10 @@ static void check_search(struct spec_check *check, const json_t *resolved, bool 
 
 	if (grid && json_integer_value(trials))
 		spec_error(check, node_at(check, "hpo.trials"), "a grid tries all of its configurations: remove hpo.trials, or set sampler: random");
-	if (!strcmp(sampler, "random") && json_is_integer(trials) && !json_integer_value(trials))
-		spec_error(check, node_at(check, "hpo.trials"), "sampler random needs hpo.trials: how many configurations to try");
-	if (!strcmp(sampler, "random") && json_is_object(space) && !is_given(check, "hpo", "space"))
-		spec_error(check, node_at(check, "hpo"), "sampler random needs hpo.space: what to search");
+	if (!grid && *sampler && json_is_integer(trials) && !json_integer_value(trials))
+		spec_error(check, node_at(check, "hpo.trials"), "sampler %s needs hpo.trials: how many configurations to try", sampler);
+	if (!grid && *sampler && json_is_object(space) && !is_given(check, "hpo", "space"))
+		spec_error(check, node_at(check, "hpo"), "sampler %s needs hpo.space: what to search", sampler);
 	json_object_foreach(space, name, axis)
 		if (grid && json_is_object(axis) && strcmp(json_get_text(axis, "kind", "choice"), "choice"))
 			spec_error(check, spec_yaml_get(node_at(check, "hpo.space"), name), "a grid takes lists: give the values of %s, or set sampler: random and trials", name);

@@ -18,7 +18,8 @@ struct writing {
 	int64_t trial; /* at hand; -1: none */
 	int64_t best_trial;
 	double best_score;
-	uint64_t done, failed;
+	bool fold_failed;
+	uint64_t done, failed, pruned;
 };
 
 /* A parameter's column holds numbers when every value it can take is a number (or null, which is missing), else text. */
@@ -71,13 +72,13 @@ static int end_trial(struct writing *writing, struct orch_err *err)
 	table_file_double(writing->table, done ? sd : NAN);
 	for (unsigned f = 0; f < writing->folds; f++)
 		table_file_double(writing->table, writing->scores[f]);
-	table_file_text(writing->table, done ? "done" : "failed");
+	table_file_text(writing->table, done ? "done" : writing->fold_failed ? "failed" : "pruned");
 	table_file_end_row(writing->table);
 	if (done && (writing->best_trial < 0 || metric_better(metric, mean, writing->best_score))) {
 		writing->best_trial = writing->trial;
 		writing->best_score = mean;
 	}
-	*(done ? &writing->done : &writing->failed) += 1;
+	*(done ? &writing->done : writing->fold_failed ? &writing->failed : &writing->pruned) += 1;
 	json_decref(params);
 	return 0;
 }
@@ -90,9 +91,11 @@ static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *e
 	if (fit->trial != writing->trial) {
 		code = end_trial(writing, err);
 		writing->trial = fit->trial;
+		writing->fold_failed = false;
 		for (unsigned f = 0; f < writing->folds; f++)
 			writing->scores[f] = NAN;
 	}
+	writing->fold_failed = writing->fold_failed || fit->state != LEDGER_DONE;
 	if (fit->fold >= 0 && (unsigned)fit->fold < writing->folds && fit->state == LEDGER_DONE)
 		writing->scores[fit->fold] = fit->score;
 	return code;
@@ -140,7 +143,9 @@ static int write_best(const struct writing *writing, struct orch_err *err)
 	if (!code) {
 		object = json_pack("{s:I, s:o, s:s, s:o, s:o, s:I, s:I}", "trial", (json_int_t)writing->best_trial, "params", params ? params : json_null(), "metric",
 		        writing->context->study->metric->name, "score", json_number_or_null(writing->best_trial < 0 ? NAN : writing->best_score), "searched",
-		        searched ? searched : json_null(), "trials", (json_int_t)(writing->done + writing->failed), "failed", (json_int_t)writing->failed);
+		        searched ? searched : json_null(), "trials", (json_int_t)(writing->done + writing->failed + writing->pruned), "failed", (json_int_t)writing->failed);
+		if (writing->pruned)
+			json_object_set_new(object, "pruned", json_integer((json_int_t)writing->pruned));
 		code = stage_write_json(writing->context, "best.json", object, err);
 		json_decref(object);
 	} else {
@@ -153,7 +158,8 @@ static int write_best(const struct writing *writing, struct orch_err *err)
 int stage_hpo_write(const struct stage_context *context, struct orch_err *err)
 {
 	struct writing writing = {.context = context, .folds = context->study->folds, .trial = -1, .best_trial = -1};
-	int code = search_open(context->study->spec, context->round, &writing.search, err);
+	struct search_source source = {context->ledger, context->study->folds, context->study->metric->maximise};
+	int code = search_open(context->study->spec, context->round, &source, &writing.search, err);
 
 	writing.scores = mem_must(writing.folds + 1, sizeof *writing.scores);
 	if (!code)

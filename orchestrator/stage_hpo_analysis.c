@@ -98,7 +98,9 @@ static int open_analysis(struct analysis *analysis, struct orch_err *err)
 	static const struct table_column columns[] = {{"trial", TABLE_INT64}, {"best", TABLE_DOUBLE}, {"sd", TABLE_DOUBLE}};
 	const struct spec_hpo *hpo = &analysis->context->study->spec->hpo;
 	char *path = file_join(analysis->context->folder, "history.csv");
-	int code = search_open(analysis->context->study->spec, analysis->context->round, &analysis->search, err);
+	const struct stage_context *context = analysis->context;
+	struct search_source source = {context->ledger, context->study->folds, context->study->metric->maximise};
+	int code = search_open(context->study->spec, context->round, &source, &analysis->search, err);
 
 	analysis->marginals = mem_must(hpo->axis_count + 1, sizeof *analysis->marginals);
 	for (size_t a = 0; a < hpo->axis_count; a++)

@@ -48,7 +48,8 @@ static int count_trial(void *context, const struct ledger_trial *row, struct orc
 	struct counting *counting = context;
 
 	(void)err;
-	*(row->state == LEDGER_DONE ? &counting->trials : &counting->trials_failed) += 1;
+	counting->trials += row->state == LEDGER_DONE;
+	counting->trials_failed += row->state == LEDGER_FAILED;
 	return 0;
 }
 

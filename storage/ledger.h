@@ -87,6 +87,9 @@ int ledger_each_fit(struct ledger *ledger, unsigned round, const char *stage,
 /* The same for trials first .. last only: costs what they are, however many there are beside them. */
 int ledger_each_fit_of(struct ledger *ledger, unsigned round, const char *stage, int64_t first, int64_t last,
                        int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context, struct orch_err *err);
+/* ORCH_EMISSING: the trial has not ended (or its row is lost). */
+int ledger_find_trial(struct ledger *ledger, unsigned round, int64_t trial,
+                      int (*visit)(void *context, const struct ledger_trial *trial, struct orch_err *err), void *context, struct orch_err *err);
 int ledger_each_trial(struct ledger *ledger, unsigned round,
                       int (*visit)(void *context, const struct ledger_trial *trial, struct orch_err *err), void *context, struct orch_err *err);
 int ledger_each_round(struct ledger *ledger, int (*visit)(void *context, const struct ledger_round *round, struct orch_err *err),

@@ -88,27 +88,39 @@ int ledger_each_fit_of(struct ledger *ledger, unsigned round, const char *stage,
 }
 
 struct visit_trial {
+	bool found;
 	int (*visit)(void *context, const struct ledger_trial *trial, struct orch_err *err);
 	void *context;
 };
 
 static int trial_row(void *context, const struct ledger_value *values, struct orch_err *err)
 {
-	const struct visit_trial *visitor = context;
+	struct visit_trial *visitor = context;
 	struct ledger_trial trial = {.round = (unsigned)values[0].integer,
 	        .trial = values[1].integer,
 	        .params = ledger_text_of(&values[2]),
 	        .state = (enum ledger_state)values[3].integer,
 	        .mean = ledger_real_of(&values[4]),
 	        .sd = ledger_real_of(&values[5])};
+	visitor->found = true;
 	return visitor->visit(visitor->context, &trial, err);
+}
+
+int ledger_find_trial(struct ledger *ledger, unsigned round, int64_t trial,
+        int (*visit)(void *context, const struct ledger_trial *trial, struct orch_err *err), void *context,
+        struct orch_err *err)
+{
+	struct visit_trial visitor = {false, visit, context};
+	struct ledger_value bound[] = {ledger_integer(round), ledger_integer(trial)};
+	int code = each(ledger, TABLE_TRIALS, "WHERE round = ? AND trial = ?", bound, 2, trial_row, &visitor, err);
+	return code || visitor.found ? code : ORCH_EMISSING;
 }
 
 int ledger_each_trial(struct ledger *ledger, unsigned round,
         int (*visit)(void *context, const struct ledger_trial *trial, struct orch_err *err), void *context,
         struct orch_err *err)
 {
-	struct visit_trial visitor = {visit, context};
+	struct visit_trial visitor = {false, visit, context};
 	struct ledger_value bound = ledger_integer(round);
 	return each(ledger, TABLE_TRIALS, "WHERE round = ? ORDER BY trial", &bound, 1, trial_row, &visitor, err);
 }

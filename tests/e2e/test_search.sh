@@ -1,0 +1,64 @@
+#!/bin/bash
+# The search: samplers that learn, pruners; the same trials whatever the number of workers and the interruptions.
+. "$(dirname "$0")/lib.sh"
+
+trials() { cat "$1/rounds/round_000/01_hpo/trials.csv"; }
+states() { trials "$1" | awk -F, 'NR > 1 {print $NF}' | sort | uniq -c | awk '{printf "%s:%s ", $2, $1}'; }
+
+spec() { # sampler, pruner, trials, workers
+	cat <<YAML
+data: {source: $DATA/diabetes.csv, target: y}
+model: {engine: forest, trees: 10}
+hpo:
+  sampler: $1
+  pruner: $2
+  trials: $3
+  space:
+    max_depth: {int: [1, 12]}
+    max_features: {float: [0.1, 1.0]}
+lofo: {enabled: false}
+resources: {workers: $4}
+YAML
+}
+
+# A campaign that is killed twice, and resumed.
+interrupted() { # name
+	"$ORCH" start "$1.yaml" >/dev/null 2>&1 &
+	for _ in 1 2; do
+		sleep 0.7
+		kill -9 $! 2>/dev/null
+		wait $! 2>/dev/null
+		"$ORCH" resume "$1" >/dev/null 2>&1 &
+	done
+	wait $!
+	[ -f "$1/rounds/round_000/COMPLETE" ] || "$ORCH" resume "$1" >/dev/null 2>&1
+}
+
+for kind in tpe:none tpe:halving random:median; do
+	sampler=${kind%:*} pruner=${kind#*:}
+	counts="1 5"
+	[ "$kind" = tpe:halving ] && counts="1 2 5"
+	for workers in $counts; do
+		spec "$sampler" "$pruner" 24 "$workers" >"$sampler$pruner$workers.yaml"
+		"$ORCH" start "$sampler$pruner$workers.yaml" >out 2>&1 || { not_ok "${sampler}_${pruner}__starts" "$(tail -n 3 out)"; continue; }
+	done
+	[ "$kind" = tpe:halving ] && same "${sampler}_${pruner}__two_workers" "$(trials "$sampler${pruner}2")" "$(trials "$sampler${pruner}1")"
+	same "${sampler}_${pruner}__five_workers" "$(trials "$sampler${pruner}5")" "$(trials "$sampler${pruner}1")"
+	spec "$sampler" "$pruner" 24 2 >"cut$sampler$pruner.yaml"
+	interrupted "cut$sampler$pruner"
+	same "${sampler}_${pruner}__killed_and_resumed" "$(trials "cut$sampler$pruner")" "$(trials "$sampler${pruner}1")"
+	same "${sampler}_${pruner}__best_too" "$(cat "cut$sampler$pruner/rounds/round_000/01_hpo/best.json")" "$(cat "$sampler${pruner}1/rounds/round_000/01_hpo/best.json")"
+	check "${sampler}_${pruner}__rounds_hold" "$ORCH" verify "cut$sampler$pruner"
+done
+same tpe__all_trials_are_done "$(states tpenone1)" "done:24 "
+same halving__most_are_stopped "$(states tpehalving1 | grep -c 'pruned:1[0-9]\|pruned:2')" 1
+best=$(grep -o '"trial": [0-9]*' tpehalving1/rounds/round_000/01_hpo/best.json | grep -o '[0-9]*')
+same halving__the_best_has_all_folds "$(trials tpehalving1 | grep "^$best," | awk -F, '{print $NF, ($6 != "" && $10 != "")}')" "done 1"
+same halving__skipped_fits_are_not_done "$("$ORCH" status --json tpehalving1 | grep -o '"failed": *[0-9]*' | sort -u)" '"failed": 0'
+expect fit__a_trial_again 0 'fold 4' "$ORCH" fit tpenone1 --trial 23
+
+spec random halving 10 1 | sed 's/engine: forest, trees: 10/engine: ridge/; s/max_depth: .*/alpha: {float: [0.1, 10]}/; /max_features/d' >shared.yaml
+expect pruner__plan_says_where_it_has_nothing_to_do 0 'halving has nothing to stop: the engine answers all folds at once' "$ORCH" plan shared.yaml
+spec tpe none 0 1 | sed '/trials: 0/d' >none.yaml
+expect tpe__needs_trials 2 'sampler tpe needs hpo.trials' "$ORCH" plan none.yaml
+finish
