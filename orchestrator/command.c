@@ -119,7 +119,9 @@ static int take_option(struct arguments *parsed, int argc, char **argv, int *at,
 	return 0;
 }
 
-/* How many words the arguments of the usage line ask for: "FILE [DIR]" is 1 to 2. */
+#define ARGUMENTS_MOST (int)(sizeof((struct arguments *)0)->rest / sizeof *((struct arguments *)0)->rest)
+
+/* How many words the arguments of the usage line ask for: "FILE [DIR]" is 1 to 2, "[NAME...]" any number. */
 static void count_wanted(const char *arguments, int *least, int *most)
 {
 	*least = *most = 0;
@@ -127,7 +129,7 @@ static void count_wanted(const char *arguments, int *least, int *most)
 		size_t length = strcspn(at, " ");
 
 		*least += length && *at != '[';
-		*most += length > 0;
+		*most = length > 4 && !strncmp(at + length - 4, "...]", 4) ? ARGUMENTS_MOST : *most + (length > 0);
 		at += length + strspn(at + length, " ");
 	}
 }

@@ -36,6 +36,10 @@ static const struct command_option export_options[] = {
 	{"--round", "N", "the round whose predictions are exported (default: the chosen one)"},
 	{"--output", "PATH", "a new file; a folder for several tables as CSV or Parquet (default: beside you, with the campaign's name)"},
 	QUIET, END};
+static const struct command_option compare_options[] = {
+	{"--metric", "NAME", "the metric compared (default: the first one's)"},
+	{"--html", "FILE", "also write a page"},
+	JSON, QUIET, END};
 static const struct command_option plot_options[] = {
 	{"--round", "N", "the round whose plots are drawn (default: the chosen one, else the last)"},
 	{"--png", NULL, "PNG instead of SVG, two pixels for each of the SVG's"},
@@ -87,6 +91,10 @@ const struct command command_table[] = {
 	        ONLY_CAMPAIGN "\nDIR/report/report.html is renewed after every round; this makes it again and prints where it is. Every round has a page of\n"
 	                      "its own, rounds/round_NNN/report.html, which is sealed with it.\n\n"
 	                      "  orch report --open\n  orch report flats --md >>pull-request.md", report_options, cmd_report, false},
+	{"compare", "DIR[:N] DIR[:N] [DIR...]", "campaigns or rounds side by side: a paired test, and only what is different",
+	        "DIR is a campaign (its chosen round), DIR:N its round N. Where folds are shared the scores are paired by fold (corrected t of Nadeau and\n"
+	        "Bengio); elsewhere each has its own interval only.\n\n"
+	        "  orch compare ridge forest\n  orch compare flats:0 flats:3 --html compared.html", compare_options, cmd_compare, false},
 	{"export", "[DIR]", "the campaign's tables as CSV, JSON, Parquet or an Excel workbook",
 	        ONLY_CAMPAIGN "\nOne table as CSV or JSON goes to stdout when there is no --output. What exists is never overwritten.\n\n"
 	                      "  orch export --format xlsx\n  orch export flats --format csv --what trials >trials.csv\n"

@@ -23,7 +23,7 @@ static const char style[] =
 	".wrap{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
 	"th{cursor:pointer;text-align:left;border-bottom:1px solid var(--line);font-weight:600;font-size:.85rem;color:var(--soft);white-space:nowrap}\n"
 	"th[aria-sort=ascending]::after{content:\" \\2191\"}th[aria-sort=descending]::after{content:\" \\2193\"}\n"
-	"th,td{padding:.3rem .7rem .3rem 0;vertical-align:top}td{border-bottom:1px solid var(--line);overflow-wrap:anywhere;min-width:3.5rem}td:first-child{min-width:4.5rem}a{color:var(--accent)}\n"
+	"th,td{padding:.3rem .7rem .3rem 0;vertical-align:top}td{border-bottom:1px solid var(--line);overflow-wrap:break-word;min-width:3.5rem;max-width:26rem}td:first-child{min-width:4.5rem}a{color:var(--accent)}\n"
 	"td.t{min-width:15rem}td.n,th.n{text-align:right}td.n{white-space:nowrap}.track{display:block;position:relative;height:.7rem;min-width:10rem;margin-top:.35rem}.track i{position:absolute;top:0;bottom:0;background:var(--accent)}\n"
 	".track i.low{background:var(--bad)}.track u{position:absolute;top:45%;height:1px;background:var(--ink)}.track s{position:absolute;top:-.15rem;bottom:-.15rem;width:1px;background:var(--soft)}\n"
 	"pre{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;overflow-x:auto;font-size:.85rem}code{font-size:.9em}\n"

@@ -63,6 +63,26 @@ expect export__no_such_round 2 'no finished round 9' "$ORCH" export c --format c
 check export__nothing_left_behind test ! -e p.csv
 expect export__round_is_for_predictions 2 'for the predictions' "$ORCH" export c --format csv --what trials --round 0
 
+# side by side
+expect compare__rounds 0 '^B against A: [+-][0-9.e-]+, 95 % interval .*, p ' "$ORCH" compare c:0 c:1
+expect compare__only_differences 0 '^features$' "$ORCH" compare c:0 c:1
+check compare__the_same bash -c "'$ORCH' compare c:0 c:0 | grep -q 'nothing else is different'"
+expect compare__round_folder 0 '^round +0 +1$' "$ORCH" compare c/rounds/round_000 c:1
+# B against A in the ledger of the rounds themselves: the mean of the differences by fold
+same compare__mean_of_differences "$("$ORCH" compare c:0 c:1 --json | sed -n 's/.*"mean": //p' | tr -d , | cut -c1-9)" \
+	"$(sqlite3 :memory: "select avg(a.value - b.value) from json_each(readfile('c/rounds/round_000/03_baseline/metrics.json'), '\$.cv.rmse.folds') a join json_each(readfile('c/rounds/round_001/03_baseline/metrics.json'), '\$.cv.rmse.folds') b on a.key = b.key" | cut -c1-9)"
+sed 's/k: 4/k: 3/; s/it.s <b>me/other/; s/0.01, 0.1/0.1/' campaign.yaml >other.yaml
+check compare__another "$ORCH" start -q other.yaml --dir o
+expect compare__other_folds 0 'other folds: only the intervals' "$ORCH" compare c o
+expect compare__spec 0 '^  split.folds.k +4 +3$' "$ORCH" compare c o
+check compare__page bash -c "'$ORCH' compare c:0 c:1 o --html compared.html && ! grep -F '<b>me' compared.html && grep -F '&lt;b&gt;me' compared.html"
+expect compare__never_overwrites 2 'it exists' "$ORCH" compare c:0 c:1 --html compared.html
+expect compare__three 0 'Holm|against A' "$ORCH" compare c:0 c:1 c:0
+expect compare__needs_two 2 'is missing: orch compare' "$ORCH" compare c
+expect compare__no_such_round 2 'has no finished round 5; the last is round 1' "$ORCH" compare c:0 c:5
+expect compare__no_round_number 2 'after the colon' "$ORCH" compare c:0 c:x
+expect compare__no_such_metric 2 'has no scores in foo' "$ORCH" compare c:0 c:1 --metric foo
+
 # in a browser, without a network
 if command -v chromium >/dev/null; then
 	offline=()
