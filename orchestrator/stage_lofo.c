@@ -155,7 +155,7 @@ static int write_table(const struct lofo *lofo, struct orch_err *err)
 static int write_folds(const struct lofo *lofo, struct orch_err *err)
 {
 	static const struct table_column columns[] = {{"feature", TABLE_TEXT}, {"fold", TABLE_INT32}, {"score_with", TABLE_DOUBLE}, {"score_without", TABLE_DOUBLE},
-	        {"delta", TABLE_DOUBLE}, {"rank", TABLE_INT32}};
+	        {"delta", TABLE_DOUBLE}, {"rank", TABLE_INT32}, {"repeat", TABLE_INT32}};
 	char *csv = file_join(lofo->context->folder, "folds.csv");
 	struct table_file *table = NULL;
 	int code = table_file_begin(NULL, csv, columns, sizeof columns / sizeof *columns, &table, err);
@@ -176,6 +176,7 @@ static int write_folds(const struct lofo *lofo, struct orch_err *err)
 				table_file_int(table, lofo->fold_rank[u * lofo->folds + f]);
 			else
 				table_file_missing(table);
+			table_file_int(table, (int64_t)(f / lofo->context->study->split->k));
 			table_file_end_row(table);
 		}
 	return table_file_commit(&table, err);

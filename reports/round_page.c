@@ -1,5 +1,6 @@
 #include "reports/round_page.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,34 @@ static void add_answer(struct text_buf *out, const struct round_files *files)
 	free(gain_note);
 }
 
+/* ---- what was dropped at once ---- */
+
+static void add_tried(struct text_buf *out, const json_t *comparison)
+{
+	static const char *const headers[] = {"least important, left out together", "features", "loss", "standard error", ""};
+	json_t *entry;
+	size_t i;
+
+	page_section(out, "Dropped together", "mean paired loss against the baseline over the same folds; a set whose loss is above one standard error is worse, and the largest set that is not goes");
+	page_table_begin(out, headers, 5, "11110");
+	json_array_foreach(json_object_get(comparison, "tried"), i, entry) {
+		char *loss = number_text(json_object_get(entry, "loss")), *error = number_text(json_object_get(entry, "error")), number[24];
+
+		page_row_begin(out);
+		snprintf(number, sizeof number, "%lld", (long long)json_get_int(entry, "units", 0));
+		page_cell(out, number, 1);
+		snprintf(number, sizeof number, "%lld", (long long)json_get_int(entry, "features", 0));
+		page_cell(out, number, 1);
+		page_cell(out, loss, 1);
+		page_cell(out, error, 1);
+		page_cell(out, json_get_bool(entry, "worse", 0) ? "worse" : "no worse", 0);
+		page_row_end(out);
+		free(loss);
+		free(error);
+	}
+	page_table_end(out);
+}
+
 /* ---- importance ---- */
 
 static double cell_number(const struct csv_table *table, size_t row, const char *column, double fallback)
@@ -156,19 +185,30 @@ static void add_bar(struct text_buf *out, double low, double mean, double high, 
 	text_addf(out, "<s style=\"left:%.2f%%\"></s></span></td>", zero);
 }
 
+/* With five folds the half-width of an interval is 1.86 deviations of the differences, with ten it is 1.2. */
+static bool few_folds(const struct csv_table *lofo)
+{
+	double most = 0;
+
+	for (size_t r = 0; r < lofo->rows; r++)
+		most = fmax(most, cell_number(lofo, r, "folds_used", 0));
+	return most < 10;
+}
+
 static void add_importance(struct text_buf *out, const struct csv_table *lofo)
 {
-	static const char *const headers[] = {"feature", "rank", "gain", "", "95 % low", "95 % high", "p (Holm)", "score without"};
+	static const char *const headers[] = {"feature", "rank", "gain", "", "95 % low", "95 % high", "p (Holm)", "p (BH)", "folds", "score without"};
 	double least = 0, most = 0;
 
-	page_section(out, "Features", "gain in the score from having it, against the same folds without it; whiskers are 95 % Nadeau-Bengio intervals");
+	page_section(out, "Features", few_folds(lofo) ? "gain in the score from having it, against the same folds without it; whiskers are 95 % Nadeau-Bengio intervals. So few folds "
+	        "rarely prove anything: split.folds.repeats gives more" : "gain in the score from having it, against the same folds without it; whiskers are 95 % Nadeau-Bengio intervals");
 	for (size_t r = 0; r < lofo->rows; r++) {
 		double low = cell_number(lofo, r, "ci_low", cell_number(lofo, r, "delta_mean", 0)), high = cell_number(lofo, r, "ci_high", cell_number(lofo, r, "delta_mean", 0));
 
 		least = low < least ? low : least;
 		most = high > most ? high : most;
 	}
-	page_table_begin(out, headers, 8, "01101111");
+	page_table_begin(out, headers, 10, "0110111111");
 	for (size_t r = 0; r < lofo->rows; r++) {
 		page_row_begin(out);
 		page_cell(out, csv_table_cell(lofo, r, "feature"), 0);
@@ -178,6 +218,8 @@ static void add_importance(struct text_buf *out, const struct csv_table *lofo)
 		page_cell(out, csv_table_cell(lofo, r, "ci_low"), 1);
 		page_cell(out, csv_table_cell(lofo, r, "ci_high"), 1);
 		page_cell(out, csv_table_cell(lofo, r, "p_adjusted"), 1);
+		page_cell(out, csv_table_cell(lofo, r, "p_bh"), 1);
+		page_cell(out, csv_table_cell(lofo, r, "folds_used"), 1);
 		page_cell(out, csv_table_cell(lofo, r, "score_without"), 1);
 		page_row_end(out);
 	}
@@ -298,6 +340,8 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 		round_page_pictures(out, folder);
 		if (files.lofo.rows)
 			add_importance(out, &files.lofo);
+		if (json_array_size(json_object_get(files.comparison, "tried")))
+			add_tried(out, files.comparison);
 		add_metrics(out, files.metrics);
 		add_trials(out, &files.trials, json_get_int(files.best, "trials", 0));
 		page_end(out);
