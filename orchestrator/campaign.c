@@ -594,6 +594,20 @@ static void mark_suspect(struct campaign *campaign)
 	free(path);
 }
 
+int campaign_reopen(struct campaign *campaign, bool distrust, struct orch_err *err)
+{
+	int code;
+
+	campaign->trials_done = campaign->trials_failed = campaign->fits_done = campaign->fits_failed = 0; /* the rounds count them again */
+	campaign->rounds_done = 0;
+	if (distrust)
+		mark_suspect(campaign);
+	code = recover_ledger(campaign, err);
+	if (!code)
+		code = open_logs(campaign, err);
+	return code ? code : open_scheduler(campaign, err);
+}
+
 int campaign_run(struct campaign *campaign, struct orch_err *err)
 {
 	json_t *fields = json_object();
@@ -601,14 +615,18 @@ int campaign_run(struct campaign *campaign, struct orch_err *err)
 	int code;
 
 	campaign_say_kept(campaign);
-	code = run_rounds(campaign, err);
+	while ((code = run_rounds(campaign, err)) && campaign_out_of_room(code, err) && !(code = campaign_pause(campaign, err)))
+		;
 	campaign_say_kept(campaign);
 	state = code == 0 ? "done" : code == ORCH_ESTOPPED ? "interrupted" : "failed";
-	if (code == ORCH_EIO)
+	if (code == ORCH_EIO && !campaign_out_of_room(code, err))
 		mark_suspect(campaign);
 	if (code && err)
 		json_object_set_new(fields, "text", json_string_nocheck(err->text));
-	campaign_event(campaign, code == 0 ? "campaign_done" : code == ORCH_ESTOPPED ? "campaign_stopped" : "campaign_failed", fields, NULL);
+	if (campaign->progress) /* stopped while it was paused: there is no log to write to */
+		campaign_event(campaign, code == 0 ? "campaign_done" : code == ORCH_ESTOPPED ? "campaign_stopped" : "campaign_failed", fields, NULL);
+	else
+		json_decref(fields);
 	display_status_file(campaign->display, campaign, state);
 	if (campaign->rounds_done && code != ORCH_EIO)
 		renew_report(campaign, true); /* last: it tells the state, too */

@@ -5,6 +5,7 @@
  *   running    .round_NNN.work, ledger rows                         its stages, then commit
  *   published  round_NNN by one rename (the commit point)           ledger row, bundle, provenance, summary (all derived, idempotent)
  *   done       last round's decision drops nothing                  summary's choice, report
+ *   paused     as running, but there is no room to write            running, when there is
  *
  * Invariants
  *  1. A fit is finished when its ledger transaction is committed; a round when its folder has its final name.
@@ -44,6 +45,9 @@ struct campaign {
 	int64_t trials_done, trials_failed, trials_pruned, fits_done, fits_failed;
 	uint64_t memory_peak;
 	unsigned rounds_done;
+	/* of the last pause for want of room (campaign_pause.c) */
+	double look_seconds;
+	int64_t finished_before;
 };
 struct campaign_options {
 	bool allow_large;   /* go above limits */
@@ -65,6 +69,13 @@ void campaign_close(struct campaign *campaign);
 int campaign_open_stored(const char *path, struct campaign **out, struct orch_err *err);
 
 /* --- parts, shared by campaign*.c --- */
+/* Did a run end for want of room (full disk, quota, read-only file system)? */
+bool campaign_out_of_room(int code, const struct orch_err *err);
+/* Waits until there is room, then opens again what was open. err holds why, and what is returned: 0: go on with the rounds; ORCH_ESTOPPED; the code of why
+ * when resources.pause is over; else what opening again met. */
+int campaign_pause(struct campaign *campaign, struct orch_err *err);
+/* Ledger, logs and scheduler, opened again by the process that holds the lock. distrust: what the ledger last wrote may not be there. */
+int campaign_reopen(struct campaign *campaign, bool distrust, struct orch_err *err);
 int campaign_event(struct campaign *campaign, const char *event, json_t *take_fields, struct orch_err *err);
 void campaign_say_kept(struct campaign *campaign); /* shows new lines of kept */
 int campaign_write_summary(struct campaign *campaign, unsigned rounds, bool done, struct orch_err *err);

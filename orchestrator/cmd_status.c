@@ -15,7 +15,7 @@ static void say_next(const struct arguments *arguments, const char *campaign, co
 	const char *state = json_get_text(status, "state", "");
 	char *path = command_quote(campaign);
 
-	if (!strcmp(state, "running"))
+	if (!strcmp(state, "running") || !strcmp(state, "paused"))
 		command_next(arguments, "%s stop %s   (or status --watch)", command_program(), path);
 	else if (!strcmp(state, "done"))
 		command_next(arguments, "%s show %s", command_program(), path);
@@ -85,7 +85,7 @@ static int watch(const struct arguments *arguments, const char *campaign, json_t
 		put_block(text.data, last, terminal);
 		free(last);
 		last = text_take(&text);
-		if (strcmp(json_get_text(*status, "state", ""), "running"))
+		if (strcmp(json_get_text(*status, "state", ""), "running") && strcmp(json_get_text(*status, "state", ""), "paused"))
 			break;
 		sleep(WATCH_SECONDS);
 	}

@@ -123,6 +123,7 @@ struct spec_resources {
 	double fit_timeout;        /* seconds; 0: none */
 	uint64_t fit_memory;       /* bytes; 0: a worker's share of memory */
 	uint64_t fit_output;       /* bytes of a fit's files and of what it prints */
+	double pause;              /* seconds that a full disk is waited for */
 	unsigned retries;          /* further attempts after the first */
 };
 struct spec_limits {

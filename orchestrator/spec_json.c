@@ -358,6 +358,7 @@ static void build_rest(struct builder *builder, const json_t *resolved)
 	spec->resources.fit_timeout = json_get_real(resources, "fit_timeout", 0);
 	spec->resources.fit_memory = (uint64_t)json_get_int(resources, "fit_memory", 0);
 	spec->resources.fit_output = (uint64_t)json_get_int(resources, "fit_output", 1 << 30);
+	spec->resources.pause = json_get_real(resources, "pause", 1e8);
 	spec->resources.retries = (unsigned)json_get_int(resources, "retries", 1);
 	spec->limits.configurations = json_get_int(limits, "configurations", 5000);
 	spec->limits.hours = json_get_real(limits, "hours", 24);

@@ -103,6 +103,7 @@ const struct spec_key spec_keys[] = {
 	{"resources.fit_memory", SPEC_BYTES, "0", 32.0 * (1 << 20), 1e15, NULL, NULL, "for one fit and all it starts; default a worker's share of memory", NULL, NULL},
 	{"resources.fit_output", SPEC_BYTES, "1073741824", 4096, 1e15, NULL, NULL, "for the files of one fit, with what it prints", NULL, NULL},
 	{"resources.retries", SPEC_INT, "1", 0, 100, NULL, NULL, "further attempts after the first", NULL, NULL},
+	{"resources.pause", SPEC_SECONDS, "100000000.0", 0, 1e8, NULL, NULL, "for how long a full disk or a read-only file system is waited for; 0: not at all", NULL, NULL},
 
 	{"limits", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the plan is refused above these, unless --allow-large", NULL, NULL},
 	{"limits.configurations", SPEC_INT, "5000", 1, 1e15, NULL, NULL, "of a round", NULL, NULL},

@@ -11,6 +11,7 @@
 #include "storage/base/json.h"
 #include "storage/base/process.h"
 #include "storage/campaign_dir.h"
+#include "storage/file_system.h"
 #include "storage/ledger.h"
 
 static json_t *read_object(const char *campaign, const char *name)
@@ -109,12 +110,12 @@ static int from_ledger(const char *campaign, json_t **out, struct orch_err *err)
 
 /* ---- what is true now ---- */
 
-static const char *state_now(const char *written, bool alive, bool elsewhere, bool done)
+static const char *state_now(const char *written, bool alive, bool elsewhere, bool done, bool paused)
 {
 	bool ended = !strcmp(written, "done") || !strcmp(written, "failed") || !strcmp(written, "interrupted");
 
 	if (alive)
-		return strcmp(written, "done") ? "running" : "done"; /* "interrupted" with a living holder: a resume that has just begun */
+		return !strcmp(written, "done") ? "done" : paused ? "paused" : "running"; /* "interrupted" with a living holder: a resume that has just begun */
 	if (elsewhere && !strcmp(written, "running"))
 		return "running";
 	if (done && !ended)
@@ -158,6 +159,7 @@ int status_read(const char *campaign, json_t **out, struct orch_err *err)
 	bool alive = false, elsewhere, running;
 	json_t *status, *summary;
 	const char *state;
+	char *paused;
 	int code = campaign_dir_holder(campaign, &holder, &alive, err);
 
 	if (code)
@@ -168,7 +170,12 @@ int status_read(const char *campaign, json_t **out, struct orch_err *err)
 	process_self(&self);
 	elsewhere = holder.pid && strcmp(holder.host, self.host);
 	summary = read_object(campaign, "summary.json");
-	state = state_now(json_get_text(status, "state", "interrupted"), alive, elsewhere, json_get_bool(summary, "done", 0));
+	paused = alive ? campaign_dir_paused(campaign) : NULL;
+	if (alive && !paused && file_system_is_read_only(campaign)) /* then it could not even be said */
+		paused = mem_text("the file system is read-only");
+	state = state_now(json_get_text(status, "state", "interrupted"), alive, elsewhere, json_get_bool(summary, "done", 0), paused != NULL);
+	json_object_set_new(status, "paused", paused ? json_string(paused) : json_null());
+	free(paused);
 	running = !strcmp(state, "running");
 	json_object_set_new(status, "state", json_string(state)); /* state may have been the old value's own text: gone from here on */
 	if (!running)
@@ -202,6 +209,9 @@ static void head_line(const json_t *status, struct text_buf *out)
 		if (json_is_null(json_object_get(holder, "alive")))
 			text_addf(out, " on host %s (seen from here it cannot be checked; last heard of %s ago)", json_get_text(holder, "host", "?"),
 			        text_seconds(json_get_real(status, "age", 0), number));
+	} else if (!strcmp(state, "paused")) {
+		text_addf(out, ": %s; it goes on by itself when there is room (pid %lld)", json_get_text(status, "paused", "there is no room"),
+		        (long long)json_get_int(holder, "pid", 0));
 	} else if (!strcmp(state, "interrupted")) {
 		text_addf(out, " after %lld finished round%s; nothing that was finished is lost", (long long)json_get_int(status, "rounds_done", 0),
 		        json_get_int(status, "rounds_done", 0) == 1 ? "" : "s");

@@ -12,6 +12,7 @@
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
 #include "storage/base/process.h"
+#include "storage/file_system.h"
 
 struct fit_task {
 	struct worker *worker;
@@ -321,7 +322,9 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 	code = command_fit_run(fit->worker, &command, &prediction, &score, &why);
 	if (!code && !v->left_out_count && command.fold >= 0) /* what LOFO can do without is decided by the fit with all features */
 		fit->features_used = fit->worker->features_used;
-	if (code == ORCH_EFIT) {
+	if (code == ORCH_EFIT && !fit->worker->cause && !file_system_has_room(fit->scratch)) { /* a program that fails for want of room is no failed fit */
+		code = orch_fail_sys(err, ORCH_EIO, ENOSPC, "a program failed (%.300s) while there is no room in %s", why.text, fit->scratch);
+	} else if (code == ORCH_EFIT) {
 		worker_send_result(fit->worker, fit->id, variant, command.fold, NAN, NULL, NULL, NULL, why.text);
 		code = 0;
 	} else if (code) {

@@ -76,6 +76,16 @@ int campaign_dir_open(const char *path, bool lock, struct campaign_dir **out, st
 	return code;
 }
 
+void campaign_dir_say_paused(const struct campaign_dir *dir, const char *why)
+{
+	campaign_lock_say_paused(dir->lock, dir->path, why);
+}
+
+char *campaign_dir_paused(const char *path)
+{
+	return campaign_lock_paused(path);
+}
+
 void campaign_dir_close(struct campaign_dir *dir)
 {
 	if (!dir)

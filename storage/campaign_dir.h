@@ -31,6 +31,9 @@ int campaign_dir_create(const char *path, const struct campaign_contents *conten
 int campaign_dir_open(const char *path, bool lock, struct campaign_dir **out, struct orch_err *err);
 void campaign_dir_close(struct campaign_dir *dir);
 char *campaign_dir_path(const struct campaign_dir *dir, const char *name); /* "ledger.db", "rounds/round_000"; malloc'd */
+/* Tells others that its holder waits for room, and why; NULL: it does not. Best effort. */
+void campaign_dir_say_paused(const struct campaign_dir *dir, const char *why);
+char *campaign_dir_paused(const char *path); /* what was said; malloc'd, or NULL */
 /* Who holds it, by what the lock file says and whether that process lives (never by trying the lock). 0 and *alive. */
 int campaign_dir_holder(const char *path, struct process_id *holder, bool *alive, struct orch_err *err);
 /* path when it is a campaign; else the only campaign directly below path; ORCH_EINPUT lists the candidates. malloc'd. */

@@ -12,6 +12,7 @@
 
 #include "storage/base/file.h"
 #include "storage/base/json.h"
+#include "storage/base/mem.h"
 #include "storage/base/text.h"
 
 #define LOCK_BYTES 512
@@ -76,7 +77,7 @@ static int say(int fd, const char *path, const json_t *content, struct orch_err 
 	return file_write_at(fd, bytes, sizeof bytes, 0, path, err);
 }
 
-static int say_self(int fd, const char *path, struct orch_err *err)
+static int say_self(int fd, const char *path, const char *paused, struct orch_err *err)
 {
 	struct process_id self;
 	char since[32];
@@ -85,6 +86,8 @@ static int say_self(int fd, const char *path, struct orch_err *err)
 	        (json_int_t)self.start_ticks, "boot", self.boot_id, "host", self.host,
 	        text_is_utf8(self.host, strlen(self.host)) ? strlen(self.host) : (size_t)0, "since",
 	        process_time_text(process_wall(), since));
+	if (paused)
+		json_object_set_new(content, "paused", json_string(paused));
 	int code = say(fd, path, content, err);
 	json_decref(content);
 	return code;
@@ -128,7 +131,7 @@ int campaign_lock_take(const char *folder, const char *shown, int *out, struct o
 			break;
 		}
 		if (same_file(fd, path)) {
-			code = say_self(fd, path, err);
+			code = say_self(fd, path, NULL, err);
 			break;
 		}
 		close(fd);
@@ -142,6 +145,29 @@ int campaign_lock_take(const char *folder, const char *shown, int *out, struct o
 		orch_fail(err, code, "%s is being replaced again and again", path);
 	free(path);
 	return code;
+}
+
+void campaign_lock_say_paused(int fd, const char *folder, const char *why)
+{
+	if (fd < 0)
+		return;
+	char *path = file_join(folder, "lock");
+	say_self(fd, path, why, NULL);
+	free(path);
+}
+
+char *campaign_lock_paused(const char *folder)
+{
+	char *path = file_join(folder, "lock"), *text = NULL, *why = NULL;
+	size_t length;
+	json_t *content = NULL;
+	if (file_read(path, 4096, &text, &length, NULL) == 0 && json_parse(text, length, path, &content, NULL) == 0 &&
+	        json_get_text(content, "paused", NULL))
+		why = mem_text(json_get_text(content, "paused", ""));
+	json_decref(content);
+	free(text);
+	free(path);
+	return why;
 }
 
 void campaign_lock_release(int fd, const char *folder)

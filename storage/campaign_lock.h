@@ -11,6 +11,9 @@
  * ORCH_EBUSY: held; ORCH_EMISSING: the folder vanished meanwhile; ORCH_EDAMAGED: a link or folder stands in the file's
  * place. */
 int campaign_lock_take(const char *folder, const char *shown, int *fd, struct orch_err *err);
+/* While it is held: says in the file why the holder waits; NULL: it does not. In place, so that a full disk does not matter; best effort. */
+void campaign_lock_say_paused(int fd, const char *folder, const char *why);
+char *campaign_lock_paused(const char *folder); /* what was said so; malloc'd, or NULL */
 void campaign_lock_release(int fd, const char *folder); /* says in the file that nobody holds it, then closes */
 /* What the file says. False when it says nothing that can be read. since: text, malloc'd or NULL; may be NULL. */
 bool campaign_lock_read(const char *folder, struct process_id *holder, char **since);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -183,4 +184,22 @@ void file_system_release(struct file_system *fs)
 {
 	free(fs->warning);
 	*fs = (struct file_system){.name = ""};
+}
+
+#define ROOM_BYTES (16u << 20)
+
+bool file_system_has_room(const char *path)
+{
+	struct statvfs info;
+	if (statvfs(path, &info) != 0)
+		return true;
+	uint64_t free_bytes = (uint64_t)info.f_bavail * info.f_frsize, small = (uint64_t)info.f_blocks * info.f_frsize / 50;
+	return !(info.f_flag & ST_RDONLY) && free_bytes >= (small < ROOM_BYTES ? small : ROOM_BYTES) &&
+	       (info.f_files == 0 || info.f_favail > 0);
+}
+
+bool file_system_is_read_only(const char *path)
+{
+	struct statvfs info;
+	return statvfs(path, &info) == 0 && (info.f_flag & ST_RDONLY);
 }

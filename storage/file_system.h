@@ -1,4 +1,4 @@
-/* file_system: what a folder lies on, as far as durability and locking depend on it. Read only; never fails: what
+/* file_system: what a folder lies on, as far as durability, locking and room depend on it. Read only; never fails: what
  * cannot be told is taken as an ordinary local disk. */
 #ifndef STORAGE_FILE_SYSTEM_H
 #define STORAGE_FILE_SYSTEM_H
@@ -11,6 +11,9 @@ struct file_system {
 	char *warning;    /* malloc'd, for people; NULL when there is nothing to say */
 };
 void file_system_look(const char *path, struct file_system *out);
+/* Can something be written there: not read-only, free bytes (16 MiB, or 2 % of a small one) and free inodes. True when it cannot be told. */
+bool file_system_has_room(const char *path);
+bool file_system_is_read_only(const char *path);
 void file_system_release(struct file_system *fs);
 /* The part that reads text: the options of the mount that holds path, from the text of /proc/self/mountinfo (proc(5));
  * type and super-block options joined by a comma. malloc'd; NULL: not found. */

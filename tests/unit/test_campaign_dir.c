@@ -158,6 +158,27 @@ static void campaign_dir__holder_is_known_without_trying_the_lock(void **state)
 	assert_int_equal(campaign_dir_holder(in_folder("none"), &holder, &alive, &err), ORCH_EMISSING);
 }
 
+static void campaign_dir__a_pause_is_told_in_the_lock_file(void **state)
+{
+	(void)state;
+	struct campaign_dir *dir = NULL;
+	struct process_id holder;
+	bool alive = false;
+	assert_int_equal(create(in_folder("c"), &dir, NULL), 0);
+	assert_null(campaign_dir_paused(in_folder("c")));
+	campaign_dir_say_paused(dir, "the disk is full");
+	char *why = campaign_dir_paused(in_folder("c"));
+	assert_string_equal(why, "the disk is full");
+	free(why);
+	assert_int_equal(campaign_dir_holder(in_folder("c"), &holder, &alive, NULL), 0);
+	assert_int_equal(holder.pid, getpid());
+	campaign_dir_say_paused(dir, NULL);
+	assert_null(campaign_dir_paused(in_folder("c")));
+	campaign_dir_say_paused(dir, "again");
+	campaign_dir_close(dir);
+	assert_null(campaign_dir_paused(in_folder("c")));
+}
+
 /* A lock file is no lock: a recycled pid (this process, another start time), a half written text, none at all. */
 static void campaign_dir__a_stale_lock_file_is_no_obstacle(void **state)
 {
@@ -546,6 +567,7 @@ int main(int argc, char **argv)
 	        CASE(campaign_dir__create_makes_it_whole_and_locked),
 	        CASE(campaign_dir__busy_names_the_holder_and_what_to_do),
 	        CASE(campaign_dir__holder_is_known_without_trying_the_lock),
+	        CASE(campaign_dir__a_pause_is_told_in_the_lock_file),
 	        CASE(campaign_dir__a_stale_lock_file_is_no_obstacle),
 	        CASE(campaign_dir__a_lock_whose_taker_is_gone_is_explained),
 	        CASE(campaign_dir__a_link_or_folder_as_lock_is_refused),

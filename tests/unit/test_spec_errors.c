@@ -389,6 +389,8 @@ static const struct {
 	        "3:20: resources.batch must be an integer from 1 to 1024, or auto, not 5000"},
 	{"threads", BASE "resources: {threads: many}\n",
 	        "3:22: resources.threads must be an integer from 1 to 1024, or auto, not \"many\""},
+	{"pause", BASE "resources: {pause: never}\n",
+	        "3:20: resources.pause must be a duration like 1h or 90s, from 0 s to 1157 d 10 h, not \"never\""},
 	{"timeout", BASE "resources: {fit_timeout: soon}\n",
 	        "3:26: resources.fit_timeout must be a duration like 1h or 90s, from 0.1 s to 1157 d 10 h, not \"soon\""},
 	{"timeout_negative", BASE "resources: {fit_timeout: -1}\n",

@@ -30,13 +30,18 @@ static void put(const char *name, const char *text)
 	free(path);
 }
 
-static void put_lock(const struct process_id *id)
+static void put_lock_saying(const struct process_id *id, const char *more)
 {
-	char *text = text_format("{\"pid\":%d,\"start\":%llu,\"boot\":\"%s\",\"host\":\"%s\",\"since\":\"2026-01-31T06:10:00Z\"}   \n", (int)id->pid,
-	        (unsigned long long)id->start_ticks, id->boot_id, id->host);
+	char *text = text_format("{\"pid\":%d,\"start\":%llu,\"boot\":\"%s\",\"host\":\"%s\",\"since\":\"2026-01-31T06:10:00Z\"%s}   \n", (int)id->pid,
+	        (unsigned long long)id->start_ticks, id->boot_id, id->host, more);
 
 	put("lock", text);
 	free(text);
+}
+
+static void put_lock(const struct process_id *id)
+{
+	put_lock_saying(id, "");
 }
 
 static void put_status(const char *state)
@@ -117,6 +122,25 @@ static void status__running_while_its_writer_lives(void **state)
 	assert_int_equal(json_array_size(json_object_get(status, "workers")), 1);
 	assert_true(json_is_object(json_object_get(status, "eta")));
 	assert_string_equal(json_get_text(status, "campaign", ""), folder);
+	json_decref(status);
+}
+
+static void status__paused_as_its_writer_says(void **state)
+{
+	struct process_id self;
+	struct text_buf text = {0};
+	json_t *status;
+
+	(void)state;
+	process_self(&self);
+	put_lock_saying(&self, ",\"paused\":\"the disk is full\"");
+	put_status("running");
+	status = read_status();
+	assert_string_equal(json_get_text(status, "state", ""), "paused");
+	assert_string_equal(json_get_text(status, "paused", ""), "the disk is full");
+	status_text(folder, status, &text);
+	assert_non_null(strstr(text.data, "paused: the disk is full; it goes on by itself when there is room"));
+	text_buf_release(&text);
 	json_decref(status);
 }
 
@@ -377,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(status__running_while_its_writer_lives, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(status__paused_as_its_writer_says, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__interrupted_when_its_writer_is_dead, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__a_recycled_pid_is_not_its_writer, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__another_boot_is_not_its_writer, set_up, tear_down),
