@@ -83,12 +83,8 @@ static int open_scheduler(struct campaign *campaign, struct orch_err *err)
 {
 	struct scheduler_options options = {.program = probe_program(), .workers = campaign->plan.workers, .threads = campaign->plan.threads,
 	        .retries = campaign->spec->resources.retries, .timeout_each = campaign->spec->resources.fit_timeout};
-	uint64_t spare = campaign->plan.memory_shared + (48ull << 20);
-
 	options.memory_shared = campaign->plan.memory_shared;
-	options.memory_each = campaign->spec->resources.fit_memory;
-	if (!options.memory_each && campaign->plan.memory_limit > spare)
-		options.memory_each = (campaign->plan.memory_limit - spare) / campaign->plan.workers;
+	options.memory_each = campaign->plan.memory_each;
 	return scheduler_open(&options, &campaign->scheduler, err);
 }
 
@@ -151,6 +147,9 @@ static json_t *describe(const struct spec *spec, const struct prepared *data, co
 	info = json_pack("{s:i, s:s, s:o, s:s, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:i, s:i}, s:o}", "format", 1, "name", spec->name, "orch", drift_this_build(),
 	        "spec_path", spec_path, "data", "source_hash", data->source_hash, "frame_hash", data->frame_hash, "frame", data->frame, "folds_hash",
 	        data->folds_hash, "folds", data->folds, "run", "threads", (int)plan->threads, "workers_planned", (int)plan->workers, "provenance", provenance);
+	/* what decides over a fit's fate is fixed like its threads; the number of workers is kept while the machine is the same */
+	json_object_set_new(json_object_get(info, "run"), "memory_each", json_integer((json_int_t)plan->memory_each));
+	json_object_set_new(json_object_get(info, "run"), "cores", json_integer(process_cores()));
 	if (diff)
 		json_object_set_new(info, "diff", json_string_nocheck(diff));
 	free(diff);
@@ -452,7 +451,7 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 	if (!code)
 		code = plan_make(campaign->spec, campaign->study, &campaign->plan, err);
 	if (!code)
-		campaign->plan.threads = (unsigned)json_get_int(json_object_get(campaign->info, "run"), "threads", campaign->plan.threads);
+		plan_as_started(campaign->spec, json_object_get(campaign->info, "run"), &campaign->plan);
 	if (!code)
 		code = open_scheduler(campaign, err);
 	if (!code)

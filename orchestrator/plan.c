@@ -11,8 +11,8 @@
 #include "storage/base/json.h"
 #include "storage/base/process.h"
 
-#define ORCHESTRATOR_BYTES (48ull << 20) /* of the conductor itself */
-#define WORKER_BYTES (24ull << 20)       /* of a worker before it does anything */
+#define SPARE_BYTES (48ull << 20)        /* left to the conductor when what workers may use is cut */
+#define ORCHESTRATOR_BYTES (32ull << 20) /* of the conductor itself: 10 to 40 */
 
 static uint64_t add_saturating(uint64_t a, uint64_t b)
 {
@@ -112,43 +112,6 @@ static void count_all(const struct spec *spec, const struct study *study, const 
 
 /* ---- memory, disk, workers ---- */
 
-/* The next trial to look at: every step-th, the last one too; total ends the walk. No sum overflows, however large the search. */
-static uint64_t next_sampled(uint64_t trial, uint64_t step, uint64_t total)
-{
-	if (trial == total - 1)
-		return total;
-	return step < total - trial ? trial + step : total - 1;
-}
-
-static uint64_t worker_memory(const struct spec *spec, const struct study *study, const struct search *search, struct orch_err *err)
-{
-	const struct engine *engine = engine_find(spec->models[0].engine);
-	struct engine_size size = {.rows = study->frame->rows, .features = study->feature_count, .outputs = study->outputs,
-	        .classes = study->classes, .folds = study->folds, .variants = study->unit_count,
-	        .threads = spec->resources.threads};
-	uint64_t most = 0, total = search_configurations(search), step = total / 64 + 1;
-
-	for (size_t f = 0; f < study->feature_count; f++) {
-		const struct column *column = study->features[f];
-
-		size.columns += column->kind == COLUMN_CATEGORY && !column->ordered ? column->level_count : 1;
-	}
-	/* Memory grows with parameters: a sample of the search, its last configuration included. */
-	for (uint64_t trial = 0; engine->memory && trial < total; trial = next_sampled(trial, step, total)) {
-		json_t *params = NULL;
-		uint64_t bytes;
-
-		if (search_params(search, trial, &params, err))
-			return 0;
-		bytes = engine->memory(&size, params);
-		most = bytes > most ? bytes : most;
-		json_decref(params);
-	}
-	/* targets and truth in every worker, folds, predictions of a task */
-	return most + WORKER_BYTES + study->frame->rows * (8ull * (study->outputs + study->target_count) + study->split->repeats) +
-	       study->frame->rows * 8ull * 4;
-}
-
 static void choose_workers(const struct spec *spec, struct plan *plan)
 {
 	unsigned cores = process_cores(), by_memory;
@@ -176,6 +139,35 @@ static void choose_workers(const struct spec *spec, struct plan *plan)
 	}
 }
 
+void plan_workers(const struct spec *spec, struct plan *plan)
+{
+	uint64_t spare = plan->memory_shared + SPARE_BYTES;
+
+	choose_workers(spec, plan);
+	plan->memory_total = add_saturating(multiply_saturating(plan->workers, plan->memory_worker), ORCHESTRATOR_BYTES + plan->memory_shared);
+	plan->memory_each = spec->resources.fit_memory;
+	if (!plan->memory_each && plan->memory_limit > spare)
+		plan->memory_each = (plan->memory_limit - spare) / plan->workers;
+}
+
+void plan_as_started(const struct spec *spec, const json_t *run, struct plan *plan)
+{
+	uint64_t each = (uint64_t)json_get_int(run, "memory_each", (json_int_t)plan->memory_each), spare = plan->memory_shared + SPARE_BYTES;
+	unsigned started = (unsigned)json_get_int(run, "workers_planned", 0), fitting;
+
+	plan->threads = (unsigned)json_get_int(run, "threads", plan->threads);
+	if (!spec->resources.workers && started && json_get_int(run, "cores", 0) == (json_int_t)process_cores()) {
+		plan->workers = started;
+		snprintf(plan->workers_reason, sizeof plan->workers_reason, "as when it was started");
+	}
+	fitting = each && plan->memory_limit > spare ? (unsigned)fmin((double)((plan->memory_limit - spare) / each), 4096) : plan->workers;
+	if (!spec->resources.workers && !spec->resources.fit_memory && fitting < plan->workers) {
+		plan->workers = fitting ? fitting : 1;
+		snprintf(plan->workers_reason, sizeof plan->workers_reason, "as many as fit into the memory that is there now");
+	}
+	plan->memory_each = each;
+}
+
 /* What a round leaves: predictions twice (baseline, dropped) as Parquet and in scratch, tables of trials and importances, the bundle, the ledger. */
 static uint64_t disk_of(const struct spec *spec, const struct study *study, const struct plan *plan)
 {
@@ -188,9 +180,8 @@ static uint64_t disk_of(const struct spec *spec, const struct study *study, cons
 
 int plan_make(const struct spec *spec, const struct study *study, struct plan *out, struct orch_err *err)
 {
-	struct plan plan = {.seconds_low = NAN, .seconds_high = NAN};
+	struct plan plan = {.seconds_low = NAN, .seconds = NAN, .seconds_high = NAN};
 	struct search *search = NULL;
-	struct orch_err memory_err = {0};
 	struct search_source source = {NULL, study->folds, study->metric->maximise};
 	int code = search_open(spec, 0, &source, &search, err);
 
@@ -199,14 +190,15 @@ int plan_make(const struct spec *spec, const struct study *study, struct plan *o
 	count_all(spec, study, search, &plan);
 	for (size_t m = 0; m < spec->model_count; m++)
 		plan.prunes = plan.prunes || search_prunes(search, m);
-	plan.memory_worker = worker_memory(spec, study, search, &memory_err);
+	plan.search_tasks = multiply_saturating(search_groups(search), engine_find(spec->models[0].engine)->shares & ENGINE_SHARE_FOLDS ? 1 : study->folds);
+	code = plan_memory(spec, study, search, &plan.memory, err);
 	search_close(search);
-	if (memory_err.code)
-		return orch_fail(err, memory_err.code, "%s", memory_err.text);
+	if (code)
+		return code;
+	plan.memory_worker = plan_memory_worker(&plan.memory);
 	plan.memory_shared = study->frame->map_length;
 	plan.memory_limit = spec->resources.memory ? spec->resources.memory : process_memory_available() / 10 * 8;
-	choose_workers(spec, &plan);
-	plan.memory_total = add_saturating(multiply_saturating(plan.workers, plan.memory_worker), ORCHESTRATOR_BYTES + plan.memory_shared);
+	plan_workers(spec, &plan);
 	plan.disk = disk_of(spec, study, &plan);
 	*out = plan;
 	return 0;
@@ -293,7 +285,8 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 	if (isfinite(plan->seconds_low) && !isfinite(plan->seconds_high))
 		text_addf(out, "time           more than %s: the first fits, tried just now, did not end in time\n", text_seconds(plan->seconds_low, a));
 	else if (isfinite(plan->seconds_low))
-		text_addf(out, "time           %s to %s, from fits measured just now\n", text_seconds(plan->seconds_low, a), text_seconds(plan->seconds_high, b));
+		text_addf(out, "time           %s to %s, about %s, from fits measured %s\n", text_seconds(plan->seconds_low, a), text_seconds(plan->seconds_high, b),
+		        text_seconds(plan->seconds, c), plan->measured_cached ? "before" : "just now");
 	else
 		text_add(out, "time           not known before the first fits\n");
 }
@@ -324,7 +317,7 @@ json_t *plan_json(const struct plan *plan, const struct spec *spec, const struct
 	json_object_set_new(object, "memory", json_pack("{s:o, s:o, s:o}", "total", json_count(plan->memory_total), "worker", json_count(plan->memory_worker),
 	        "limit", json_count(plan->memory_limit)));
 	json_object_set_new(object, "disk", json_count(plan->disk));
-	json_object_set_new(object, "seconds", isfinite(plan->seconds_low) ? json_pack("{s:f, s:o}", "low", plan->seconds_low, "high",
-	        json_number_or_null(plan->seconds_high)) : json_null());
+	json_object_set_new(object, "seconds", isfinite(plan->seconds_low) ? json_pack("{s:f, s:o, s:o, s:b}", "low", plan->seconds_low,
+	        "likely", json_number_or_null(plan->seconds), "high", json_number_or_null(plan->seconds_high), "cached", plan->measured_cached) : json_null());
 	return object;
 }

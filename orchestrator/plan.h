@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "orchestrator/plan_memory.h"
 #include "orchestrator/study.h"
 #include "storage/base/text.h"
 
@@ -17,17 +18,27 @@ struct plan {
 	uint64_t round_fits[64], round_tasks[64]; /* of the first rounds */
 	bool prunes;                  /* hpo.pruner may make some of the fits unnecessary */
 	uint64_t fits_per_stage[8];   /* of round 0, by enum stage_id */
-	uint64_t memory_worker;       /* anonymous bytes of one worker at its largest task */
+	uint64_t search_tasks;        /* of one round's search */
+	struct plan_memory memory;    /* as stated */
+	uint64_t memory_worker;       /* anonymous bytes of one worker at its largest task; corrected by what was measured */
 	uint64_t memory_shared;       /* mapped data, counted once */
 	uint64_t memory_limit;        /* all of orch together */
+	uint64_t memory_each;         /* a worker that has more is ended; 0: not watched */
 	uint64_t memory_total;        /* workers x memory_worker + orchestrator + shared */
 	uint64_t disk;                /* bytes, at most */
-	double seconds_low, seconds_high; /* NaN: not known before the first fits */
+	double seconds_low, seconds, seconds_high; /* NaN: not known before the first fits */
+	bool measured_cached;         /* the measurement is an earlier one of the same work */
 	unsigned workers, threads;
-	char workers_reason[200];
+	char workers_reason[240];
 };
 /* Counts; saturates instead of overflowing. A search too large to be run is counted all the same. */
 int plan_make(const struct spec *spec, const struct study *study, struct plan *out, struct orch_err *err);
+#define PLAN_PROBE_SECONDS 20.0 /* for trying the first fits (probe.h) */
+/* Chooses workers by cores and memory, and adds up the memory of all (again, after memory_worker was corrected). */
+void plan_workers(const struct spec *spec, struct plan *plan);
+/* What a campaign was started with ("run" of campaign.json): threads and memory of a worker stay; the number of workers too while the machine has as
+ * many cores, else as many as there are cores and memory for. */
+void plan_as_started(const struct spec *spec, const json_t *run, struct plan *plan);
 /* Above a limit of the spec: ORCH_ELIMIT with what to change and --allow-large, all of them at once. */
 int plan_check_limits(const struct plan *plan, const struct spec *spec, struct orch_err *err);
 void plan_text(const struct plan *plan, const struct spec *spec, const struct study *study, struct text_buf *out);

@@ -2,19 +2,24 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "orchestrator/campaign_drift.h"
+#include "orchestrator/estimate.h"
 #include "orchestrator/fit_plan.h"
 #include "orchestrator/scheduler.h"
 #include "storage/base/file.h"
+#include "storage/base/hash.h"
+#include "storage/base/json.h"
 #include "storage/base/process.h"
+#include "storage/dataset.h"
 
-#define ENDS 2                /* the first and the last task of the search */
-#define PASSES 2              /* the second pass is free of start-up costs */
-#define WRITING_LOW 0.2       /* seconds a round takes beside its fits: tables, sealing, the bundle; measured on small data */
-#define WRITING_HIGH 2.0
-#define SHARED_LOFO_TASKS 20u /* all left-out fits of one task cost at most about that many trainings (forests: 6 to 18) */
+#define PASSES 2          /* the second pass is free of start-up costs */
+#define SHORT 0.003       /* seconds: what a task of that length takes says more about messages than about the machine */
+#define STEPS_MOST 4096
 
 const char *probe_program(void)
 {
@@ -30,41 +35,70 @@ const char *probe_program(void)
 	return path;
 }
 
-struct probing {
+/* Tasks in the order in which they are tried. kind: sample of the search, or LOFO. */
+enum { KIND_LOFO = ESTIMATE_SAMPLES };
+struct step {
 	const struct fit_plan *plan;
-	unsigned given;        /* tasks handed out */
-	double began;
-	bool over;             /* PROBE_SECONDS are up */
-	bool failed;
-	double seconds[ENDS];  /* of a task, the least of its passes; NaN: not known */
+	uint64_t number;
+	unsigned kind, pass;
 };
-
-static unsigned ends_of(const struct probing *probing)
-{
-	return fit_plan_tasks(probing->plan) > 1 ? ENDS : 1;
-}
+struct probing {
+	struct step steps[STEPS_MOST];
+	size_t step_count, given;
+	double began;
+	bool over, failed;
+	bool together;                  /* several workers: the first task of each is not counted */
+	pid_t seen[256];
+	size_t seen_count;
+	double least[KIND_LOFO + 1];    /* seconds; NaN: not known */
+	double sum;                     /* of counted tasks, and of the same tasks alone */
+	double sum_alone;
+	uint64_t peak;                  /* of tasks of the search */
+};
 
 static int next(void *context, struct task *task, struct orch_err *err)
 {
 	struct probing *probing = context;
-	unsigned end = probing->given % ends_of(probing), pass = probing->given / ends_of(probing);
+	const struct step *step = &probing->steps[probing->given];
+	int code;
 
-	if (probing->failed || pass >= PASSES || (pass && process_clock() - probing->began > PROBE_SECONDS / 4))
+	if (probing->failed || probing->given == probing->step_count || (step->pass && process_clock() - probing->began > PROBE_SECONDS / 4))
 		return 0;
+	code = fit_plan_task(step->plan, step->number, task, err);
+	task->group = (int64_t)step->kind;
 	probing->given++;
-	return fit_plan_task(probing->plan, end ? fit_plan_tasks(probing->plan) - 1 : 0, task, err);
+	return code;
+}
+
+static bool is_first_of_worker(struct probing *probing, pid_t pid)
+{
+	for (size_t i = 0; i < probing->seen_count; i++)
+		if (probing->seen[i] == pid)
+			return false;
+	if (probing->seen_count < 256)
+		probing->seen[probing->seen_count++] = pid;
+	return true;
 }
 
 static int finished(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err)
 {
 	struct probing *probing = context;
-	double *least = &probing->seconds[task->group ? 1 : 0];
+	unsigned kind = (unsigned)task->group;
 
 	(void)err;
-	if (outcome->end != TASK_OK)
+	if (outcome->end != TASK_OK) {
 		probing->failed = true;
-	else if (!isfinite(*least) || outcome->seconds < *least)
-		*least = outcome->seconds;
+	} else if (probing->together) {
+		if (!is_first_of_worker(probing, outcome->pid)) {
+			probing->sum += outcome->seconds;
+			probing->sum_alone += probing->least[kind];
+		}
+	} else {
+		if (!isfinite(probing->least[kind]) || outcome->seconds < probing->least[kind])
+			probing->least[kind] = outcome->seconds;
+		if (kind < KIND_LOFO && outcome->peak_rss > probing->peak)
+			probing->peak = outcome->peak_rss;
+	}
 	return 0;
 }
 
@@ -94,10 +128,10 @@ static json_t *setup_of(const struct spec *spec, const struct study *study, cons
 	        data->frame, "folds", data->folds, "round", 0, "features", study_feature_names(study));
 }
 
-static int run_ends(const struct spec *spec, const struct study *study, const struct prepared *data, const struct plan *plan, struct probing *probing,
-        struct orch_err *err)
+static int run_steps(const struct spec *spec, const struct study *study, const struct prepared *data, const struct plan *plan, unsigned workers,
+        struct probing *probing, struct orch_err *err)
 {
-	struct scheduler_options options = {.program = probe_program(), .workers = 1, .threads = plan->threads, .memory_each = plan->memory_limit};
+	struct scheduler_options options = {.program = probe_program(), .workers = workers, .threads = plan->threads, .memory_each = plan->memory_limit / workers};
 	struct scheduler_source source = {.context = probing, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
 	struct scheduler *scheduler = NULL;
 	struct orch_err why = {0};
@@ -106,7 +140,6 @@ static int run_ends(const struct spec *spec, const struct study *study, const st
 	if (code)
 		return code;
 	scheduler_setup(scheduler, setup_of(spec, study, data));
-	probing->began = process_clock();
 	code = scheduler_run(scheduler, &source, &why);
 	scheduler_close(scheduler);
 	if (code && !probing->over)
@@ -114,47 +147,146 @@ static int run_ends(const struct spec *spec, const struct study *study, const st
 	return probing->over ? 0 : code;
 }
 
-/* About the share of the features that round r still has. */
-static double features_left(const struct spec_rfe *rfe, const struct study *study, double r)
+static void add_step(struct probing *probing, const struct fit_plan *plan, uint64_t number, unsigned kind, unsigned pass)
 {
-	double left = rfe->drop == SPEC_DROP_FRACTION ? pow(1 - rfe->drop_fraction, r) : 1 - r * rfe->drop_count / (double)study->feature_count;
-
-	return left > 0 ? left : 0;
+	if (probing->step_count < STEPS_MOST)
+		probing->steps[probing->step_count++] = (struct step){plan, number, kind, pass};
 }
 
-/* Rounds that will be run whatever the scores are. */
-static uint64_t sure_rounds(const struct spec_rfe *rfe, const struct plan *plan)
+/* The samples of a plan of so many tasks: the ends first, then what lies between. */
+static unsigned samples_of(uint64_t tasks, uint64_t out[ESTIMATE_SAMPLES])
 {
-	uint64_t sure = rfe->drop == SPEC_DROP_INSIGNIFICANT ? 1 : rfe->has_stop ? rfe->patience + 1u : plan->rounds;
+	static const unsigned quarters[ESTIMATE_SAMPLES] = {0, 4, 2, 1, 3};
+	unsigned count = 0;
 
-	return sure < plan->rounds ? sure : plan->rounds;
-}
+	for (unsigned i = 0; i < ESTIMATE_SAMPLES; i++) {
+		uint64_t number = quarters[i] == 4 ? tasks - 1 : tasks / 4 * quarters[i];
+		bool known = false;
 
-/* Tasks of a round by their kind: those of the search cost what the two ends cost; a task of another stage is one fit, or all left-out fits
- * at once where the engine shares them. */
-static void scale(const struct spec *spec, const struct study *study, const struct probing *probing, const struct fit_plan *fits, struct plan *plan)
-{
-	const struct engine *engine = engine_find(spec->models[0].engine);
-	double first = probing->seconds[0], last = isfinite(probing->seconds[1]) ? probing->seconds[1] : first, low = 0, high = 0;
-	double least = fmin(first, last), most = fmax(first, last), searches = (double)fit_plan_tasks(fits);
-	uint64_t sure = sure_rounds(&spec->rfe, plan);
-	double shared = engine->shares & ENGINE_SHARE_LEFT_OUT ? fmin((double)study->unit_count, SHARED_LOFO_TASKS) : 1;
-
-	for (uint64_t r = 0; r < plan->rounds; r++) {
-		double tasks = (double)plan->round_tasks[r < 64 ? r : 63], others = tasks - searches > 0 ? tasks - searches : 0;
-		double left = features_left(&spec->rfe, study, (double)r);
-		if (r < sure)
-			low += left * (searches * (least + most) / 2 * 0.7 + others * least) / plan->workers + WRITING_LOW;
-		high += (searches * most + others * shared * most) / plan->workers * 1.3 + WRITING_HIGH;
+		for (unsigned j = 0; j < count; j++)
+			known = known || out[j] == number;
+		if (!known)
+			out[count++] = number;
 	}
-	plan->seconds_low = low;
-	plan->seconds_high = probing->over && !isfinite(probing->seconds[1]) ? NAN : high; /* the last task did not end in time */
+	return count;
 }
 
-/* Nothing came back in time: what is sure is that each task takes longer. */
-static void scale_unfinished(struct plan *plan, const struct fit_plan *fits)
+/* All left-out sets of a block of folds with the parameters of a sample, where the engine answers them together. */
+static int open_lofo(const struct fit_plan_request *search, const struct fit_plan *fits, uint64_t sample, json_t **params, struct fit_plan **out,
+        struct orch_err *err)
 {
-	plan->seconds_low = PROBE_SECONDS * (double)fit_plan_tasks(fits) / plan->workers;
+	const struct study *study = search->study;
+	struct fit_plan_request request = *search;
+	struct task task = {0};
+	int code;
+
+	if (!study->spec->lofo.enabled || study->unit_count < 2 || !(engine_find(study->spec->models[0].engine)->shares & ENGINE_SHARE_LEFT_OUT))
+		return 0;
+	code = fit_plan_task(fits, sample, &task, err);
+	if (code < 0)
+		return code;
+	*params = json_incref(json_object_get(json_array_get(json_object_get(task.line, "variants"), 0), "params"));
+	task_release(&task);
+	request.stage = STAGE_LOFO;
+	request.trial = 0;
+	request.params = *params;
+	return fit_plan_open(&request, out, err);
+}
+
+/* More runs than there are cores, before we begin with several. */
+static bool is_busy(void)
+{
+	double load[1];
+
+	return getloadavg(load, 1) == 1 && load[0] > process_cores();
+}
+
+/* The same tasks on all workers at once: how much slower is each? */
+static int run_together(const struct spec *spec, const struct study *study, const struct prepared *data, const struct plan *plan, struct probing *probing,
+        const struct fit_plan *fits, const uint64_t *samples, unsigned count, struct orch_err *err)
+{
+	double mean = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		mean += probing->least[i] / count;
+	if (is_busy())
+		return 0; /* a night must not go slowly for one busy minute */
+	if (spec->resources.workers || plan->workers < 2 || plan->workers > 256 || probing->failed || !(mean > SHORT) || mean > PROBE_SECONDS / 10)
+		return 0;
+	probing->together = true;
+	probing->step_count = probing->given = 0;
+	probing->began = process_clock();
+	for (unsigned pass = 0; pass < 3; pass++)
+		for (unsigned i = 0; i < count; i++)
+			for (unsigned w = 0; w < plan->workers; w++)
+				add_step(probing, fits, samples[i], i, pass > 1);
+	return run_steps(spec, study, data, plan, plan->workers, probing, err);
+}
+
+/* ---- kept for the next plan or start of the same work on the same machine ---- */
+
+static char *cache_path(const struct spec *spec, const struct study *study, const struct plan *plan)
+{
+	static const char *const parts[] = {"model", "models", "hpo", "lofo", "metric", "split", "seed"};
+	json_t *build = drift_this_build();
+	struct hash hash;
+	char key[HASH_HEX], *text = json_text(build, JSON_STYLE_CANONICAL), machine[160];
+	struct process_id self;
+
+	process_self(&self);
+	snprintf(machine, sizeof machine, "%s/%u/%u/%llu/%d", self.host, plan->workers, plan->threads, (unsigned long long)plan->memory_limit, spec->resources.workers > 0);
+	hash_begin(&hash);
+	hash_add_text(&hash, "orch probe v1");
+	hash_add_text(&hash, text);
+	hash_add_text(&hash, machine);
+	hash_add_text(&hash, study->frame_hash);
+	hash_add_text(&hash, study->folds_hash);
+	free(text);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		json_t *part = json_object_get(spec->resolved, parts[i]);
+
+		text = part ? json_text(part, JSON_STYLE_CANONICAL) : mem_text("");
+		hash_add_text(&hash, text);
+		free(text);
+	}
+	hash_end_hex(&hash, key);
+	json_decref(build);
+	return dataset_cache_path("probes", key, ".json");
+}
+
+static bool read_cache(const char *path, struct measured *out)
+{
+	json_t *object = NULL, *list;
+
+	*out = measured_nothing;
+	if (json_read_file(path, &object, NULL))
+		return false;
+	list = json_object_get(object, "search");
+	for (size_t i = 0; i < ESTIMATE_SAMPLES && i < json_array_size(list); i++)
+		if (json_is_number(json_array_get(list, i)))
+			out->search[i] = json_number_value(json_array_get(list, i));
+	out->lofo = json_get_real(object, "lofo", NAN);
+	out->slowdown = json_get_real(object, "slowdown", NAN);
+	out->peak = (uint64_t)json_get_int(object, "peak", 0);
+	out->stated = (uint64_t)json_get_int(object, "stated", 0);
+	out->cached = true;
+	json_decref(object);
+	return isfinite(out->search[0]);
+}
+
+static void write_cache(const char *path, const struct measured *measured)
+{
+	json_t *list = json_array(), *object;
+	char *text;
+
+	for (size_t i = 0; i < ESTIMATE_SAMPLES; i++)
+		json_array_append_new(list, json_number_or_null(measured->search[i]));
+	object = json_pack("{s:o, s:o, s:o, s:I, s:I}", "search", list, "lofo", json_number_or_null(measured->lofo), "slowdown",
+	        json_number_or_null(measured->slowdown), "peak", (json_int_t)measured->peak, "stated", (json_int_t)measured->stated);
+	text = json_text(object, JSON_STYLE_LINE);
+	dataset_cache_store(path, text, strlen(text), NULL); /* it costs time only */
+	free(text);
+	json_decref(object);
 }
 
 bool probe_can(const struct spec *spec)
@@ -164,29 +296,78 @@ bool probe_can(const struct spec *spec)
 	return !engine->external && !engine->needs_permission;
 }
 
+static int measure(const struct spec *spec, const struct study *study, const struct prepared *data, struct plan *plan, const struct search *search,
+        struct measured *out, struct orch_err *err)
+{
+	struct fit_plan_request request = {.stage = STAGE_HPO, .study = study, .search = search, .trial = -1, .scratch = "/nonexistent"}; /* keeps no files */
+	struct probing *probing = mem_must(1, sizeof *probing);
+	struct fit_plan *fits = NULL, *lofo = NULL;
+	json_t *params = NULL;
+	uint64_t samples[ESTIMATE_SAMPLES];
+	unsigned count = 0;
+	int code = fit_plan_open(&request, &fits, err);
+
+	*out = measured_nothing;
+	for (unsigned i = 0; i <= KIND_LOFO; i++)
+		probing->least[i] = NAN;
+	if (!code) {
+		count = samples_of(fit_plan_tasks(fits), samples);
+		code = open_lofo(&request, fits, samples[count / 2], &params, &lofo, err);
+	}
+	for (unsigned pass = 0; pass < PASSES && !code; pass++)
+		for (unsigned i = 0; i < count; i++)
+			add_step(probing, fits, samples[i], i, pass);
+	if (lofo)
+		add_step(probing, lofo, 0, KIND_LOFO, 1);
+	probing->began = process_clock();
+	if (!code)
+		code = run_steps(spec, study, data, plan, 1, probing, err);
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t group = samples[i] / (plan->search_tasks / search_groups(search));
+
+		out->search[i] = probing->least[i];
+		out->over = out->over || (probing->over && !isfinite(probing->least[i]));
+		if (!code && isfinite(probing->least[i])) {
+			uint64_t stated = plan->memory.base + plan_memory_of_group(spec, study, search, group, err);
+
+			out->stated = stated > out->stated ? stated : out->stated;
+		}
+	}
+	out->lofo = probing->least[KIND_LOFO];
+	out->peak = probing->peak;
+	if (!code && !probing->over)
+		code = run_together(spec, study, data, plan, probing, fits, samples, count, err);
+	if (probing->sum_alone > 0)
+		out->slowdown = probing->sum / probing->sum_alone;
+	fit_plan_close(fits);
+	fit_plan_close(lofo);
+	json_decref(params);
+	free(probing);
+	return code;
+}
+
 int probe_time(const struct spec *spec, const struct study *study, const struct prepared *data, struct plan *plan, struct orch_err *err)
 {
-	struct probing probing = {.seconds = {NAN, NAN}};
-	struct fit_plan_request request = {.stage = STAGE_HPO, .study = study, .trial = -1, .scratch = "/nonexistent"}; /* fits of the search keep no files */
 	struct search_source source = {NULL, study->folds, study->metric->maximise};
 	struct search *search = NULL;
-	struct fit_plan *fits = NULL;
-	int code;
+	struct measured measured;
+	char *path;
+	int code = 0;
 
 	if (!probe_can(spec))
 		return 0;
-	code = search_open(spec, 0, &source, &search, err);
-	request.search = search;
+	path = cache_path(spec, study, plan);
+	if (!read_cache(path, &measured)) {
+		code = search_open(spec, 0, &source, &search, err);
+		if (!code)
+			code = measure(spec, study, data, plan, search, &measured, err);
+		measured.busy = is_busy();
+		if (!code && !measured.over && !measured.busy && isfinite(measured.search[0]))
+			write_cache(path, &measured);
+	}
 	if (!code)
-		code = fit_plan_open(&request, &fits, err);
-	probing.plan = fits;
-	if (!code)
-		code = run_ends(spec, study, data, plan, &probing, err);
-	if (!code && isfinite(probing.seconds[0]))
-		scale(spec, study, &probing, fits, plan);
-	else if (!code && probing.over)
-		scale_unfinished(plan, fits);
-	fit_plan_close(fits);
+		estimate(spec, study, &measured, plan);
 	search_close(search);
+	free(path);
 	return code;
 }
