@@ -95,7 +95,7 @@ refused too_many 3 'limits.configurations' "${base}hpo: {sampler: grid, space: {
 refused too_little_memory 3 'memory' "${base}resources: {memory: 60MiB, workers: 8}\n"
 if [ "$(id -u)" = 0 ]; then
 	mkdir small && mount -t tmpfs -o size=200k tmpfs small 2>/dev/null && {
-		printf '%b' "$base" >full.yaml
+		printf '%b' "${base}resources: {pause: 0}\n" >full.yaml
 		expect error__full_disk 1 'space' "$ORCH" start -q full.yaml --dir small/c
 		umount small
 	}
