@@ -29,47 +29,6 @@ static bool committed(const struct round_run *run, unsigned stages)
 	return (run->committed & stages) == stages;
 }
 
-/* ---- what lofo.adaptive decides by ---- */
-
-static void note_adaptive(struct round_run *run, enum stage_id stage, const char *left_out, int fold, double score)
-{
-	if (run->adaptive && stage == STAGE_BASELINE)
-		adaptive_folds_with(run->adaptive, fold, score);
-	else if (run->adaptive && stage == STAGE_LOFO)
-		adaptive_folds_without(run->adaptive, left_out, fold, score);
-}
-
-static int take_baseline(void *context, const struct ledger_fit *fit, struct orch_err *err)
-{
-	(void)err;
-	note_adaptive(context, STAGE_BASELINE, "", fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
-	return 0;
-}
-
-static int take_search(void *context, const struct ledger_fit *fit, struct orch_err *err)
-{
-	struct round_run *run = context;
-
-	(void)err;
-	if (fit->trial == run->trial && fit->state == LEDGER_DONE)
-		adaptive_folds_used(run->adaptive, fit->fold, fit->metrics);
-	return 0;
-}
-
-/* The baseline may be fitted already, or beside the LOFO fits: what comes later is noted as it comes. */
-static int open_adaptive(struct round_run *run, struct fit_plan_request *request, struct orch_err *err)
-{
-	int code = adaptive_folds_open(run->campaign->study, &run->adaptive, err);
-
-	if (code || !run->adaptive)
-		return code;
-	request->gate = adaptive_folds_gate;
-	request->gate_context = run->adaptive;
-	if (adaptive_folds_by_use(run->campaign->study))
-		code = ledger_each_fit(run->campaign->ledger, run->round, stage_table[STAGE_HPO].name, take_search, run, err);
-	return code ? code : ledger_each_fit(run->campaign->ledger, run->round, stage_table[STAGE_BASELINE].name, take_baseline, run, err);
-}
-
 /* ---- what the ledger knows already ---- */
 
 struct load {
@@ -122,7 +81,7 @@ static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err
 	fit_plan_mark(plan, number);
 	run->campaign->fits_done += fit->state == LEDGER_DONE;
 	run->campaign->fits_failed += fit->state == LEDGER_FAILED;
-	note_adaptive(run, load->stage, fit->left_out, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
+	round_run_note_lofo(run, load->stage, fit->left_out, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
 	if (load->stage == STAGE_HPO)
 		return round_run_note_trial(run, fit->trial, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN, false, err);
 	return 0;
@@ -256,7 +215,7 @@ static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err
 		return open_set(run, &request, err);
 	request.left_out = stage == STAGE_DROPPED ? json_object_get(run->dropped, "dropped") : NULL;
 	if (stage == STAGE_LOFO)
-		code = open_adaptive(run, &request, err);
+		code = round_run_open_lofo(run, &request, err);
 	if (stage == STAGE_HPO)
 		code = round_run_open_phases(run, &request, err);
 	if (!code)
@@ -449,7 +408,7 @@ static int put_result(struct round_run *run, const struct task *task, const json
 		run->campaign->fits_done += !failed;
 		run->campaign->fits_failed += failed != NULL;
 		run->failed[task->stage] += failed != NULL;
-		note_adaptive(run, task->stage, address.left_out, fold, fit.score);
+		round_run_note_lofo(run, task->stage, address.left_out, fold, fit.score);
 		if (task->stage == STAGE_HPO)
 			code = round_run_note_trial(run, address.trial, fold, fit.score, true, err);
 	}

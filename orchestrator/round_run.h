@@ -51,6 +51,9 @@ void round_run_close(struct round_run *run); /* keeps finished stages in the wor
 /* A fit of the search has ended; NaN: failed. record: the trial's row, when it was its last, is put into the ledger. */
 int round_run_note_trial(struct round_run *run, int64_t trial, int fold, double score, bool record, struct orch_err *err);
 int round_run_open_phases(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);
+/* Gives the plan of 04_lofo its gate, where not every fit may be needed; a fit of any stage has ended (NaN: failed). */
+int round_run_open_lofo(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);
+void round_run_note_lofo(struct round_run *run, enum stage_id stage, const char *left_out, int fold, double score);
 /* Takes the results of a task of fits in one transaction, or as many of them as outcome has. */
 int round_run_results(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err);
