@@ -91,6 +91,8 @@ static void plan_section(struct fit_plan *plan, size_t at, size_t model)
 		if (section->engine->shares & ENGINE_SHARE_LEFT_OUT)
 			plan->units_per_task = section->engine->left_out_most ? section->engine->left_out_most : LOFO_UNITS_MAX;
 		section->groups = (plan->variants + plan->units_per_task - 1) / plan->units_per_task;
+		if (section->groups) /* cut evenly: a full task beside a nearly empty one keeps one worker waiting */
+			plan->units_per_task = (plan->variants + section->groups - 1) / section->groups;
 	}
 	if (at)
 		section->first_group = section[-1].first_group + section[-1].groups;

@@ -16,7 +16,7 @@
 #define BOOSTED_ROUNDS 5000
 #define BOOSTED_DRAWS 20000
 
-#define BOOSTED_CHECK 16 /* families from this size on are checked on one group: it costs one training in so many */
+#define BOOSTED_CHECK 8 /* groups that a family must have to be checked: it costs a training */
 
 struct boosted_lofo {
 	const struct engine_job *job;
@@ -255,14 +255,16 @@ static int boosted_same(
 	return code;
 }
 
-/* The group on which a large family is checked: the first that shares a part of its trees, from a place that the seed
- * chooses. NULL: none. */
+/* The group on which a family is checked: the first that shares a part of its trees, from the one that lacks a feature
+ * which the seed chooses. NULL: none; of the jobs that a fold's left-out sets are cut into, one has that feature. */
 static const struct xgboost_group *boosted_sample(
         const struct boosted_lofo *lofo, const struct xgboost_group *groups, size_t count)
 {
-	size_t start = (size_t)address_below(address_text(lofo->job->seed, "boosted check"), count);
+	size_t chosen = (size_t)address_below(address_text(lofo->job->seed, "boosted check"), lofo->view.columns), start = 0;
 
-	for (size_t i = 0; i < count && count >= BOOSTED_CHECK; i++) {
+	while (start < count && !boosted_left_out(&lofo->job->variants[groups[start].variants[0]], chosen))
+		start++;
+	for (size_t i = 0; i < count && count >= BOOSTED_CHECK && start < count; i++) {
 		const struct xgboost_group *group = &groups[(start + i) % count];
 		const struct engine_variant *variant = &lofo->job->variants[group->variants[0]];
 

@@ -7,7 +7,8 @@
  * - j is the first column and no cell is missing: the library takes the sum of the gradients at the root from the
  *   histogram of column 0 (xgboost 1.7, QuantileHistMaker::Builder::InitRoot), so its last bits may depend on j;
  * - the matrix without j has no missing cell and the one with j has: the same place;
- * - in large families one feature, chosen by the seed, is trained both ways; when the bits differ, all are retrained.
+ * - one feature of each fold, chosen by the seed, is trained both ways; when the bits differ, all that are in its job
+ *   are retrained.
  * Such answers say why in their text. The number of threads does not matter: the library splits work by rows and nodes,
  * and chooses among features by gain and then by index (checked with 1, 2 and 3 threads). */
 #ifndef ENGINES_LOFO_BOOSTED_LOFO_H
