@@ -59,7 +59,7 @@ static uint64_t count_rounds(const struct spec *spec, size_t units, size_t featu
 /* ---- fits and tasks of one round ---- */
 
 struct round_count {
-	uint64_t fits, tasks, stage[8];
+	uint64_t fits, tasks, stage[STAGE_COUNT];
 };
 
 static struct round_count count_round(const struct engine *engine, const struct search *search, const struct spec *spec, unsigned folds, size_t units,

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "orchestrator/plan_memory.h"
-#include "orchestrator/study.h"
+#include "orchestrator/stage.h"
 #include "storage/base/text.h"
 
 struct plan {
@@ -17,7 +17,7 @@ struct plan {
 	uint64_t fits, tasks;         /* of the whole campaign, all rounds at most */
 	uint64_t round_fits[64], round_tasks[64]; /* of the first rounds */
 	bool prunes;                  /* hpo.pruner may make some of the fits unnecessary */
-	uint64_t fits_per_stage[8];   /* of round 0, by enum stage_id */
+	uint64_t fits_per_stage[STAGE_COUNT]; /* of round 0, by enum stage_id */
 	uint64_t search_tasks;        /* of one round's search */
 	struct plan_memory memory;    /* as stated */
 	uint64_t memory_worker;       /* anonymous bytes of one worker at its largest task; corrected by what was measured */

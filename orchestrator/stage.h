@@ -14,7 +14,7 @@
 #include "orchestrator/study.h"
 #include "storage/ledger.h"
 
-enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_PLOTS, STAGE_COUNT };
+enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_DIAGNOSTICS, STAGE_PLOTS, STAGE_COUNT };
 
 /* What a writer may look at. */
 struct stage_context {
@@ -67,7 +67,7 @@ int stage_write_predictions(const struct stage_context *context, enum stage_id s
 /* Where a part writes its file: what an attempt before left there is gone. malloc'd; NULL with err when that failed. */
 char *stage_part_path(const struct stage_context *context, const char *name, struct orch_err *err);
 
-extern const struct stage_parts stage_plots_parts;
+extern const struct stage_parts stage_diagnostics_parts, stage_plots_parts;
 int stage_dataset_write(const struct stage_context *context, struct orch_err *err);
 int stage_hpo_write(const struct stage_context *context, struct orch_err *err);
 int stage_hpo_analysis_write(const struct stage_context *context, struct orch_err *err);
@@ -75,6 +75,7 @@ int stage_baseline_write(const struct stage_context *context, struct orch_err *e
 int stage_lofo_write(const struct stage_context *context, struct orch_err *err);
 int stage_dropped_write(const struct stage_context *context, struct orch_err *err);
 int stage_comparison_write(const struct stage_context *context, struct orch_err *err);
+int stage_diagnostics_write(const struct stage_context *context, struct orch_err *err);
 int stage_plots_write(const struct stage_context *context, struct orch_err *err);
 
 #endif

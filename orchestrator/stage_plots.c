@@ -36,6 +36,8 @@ static unsigned after(unsigned part)
 		stages |= BIT(STAGE_BASELINE);
 	if (needs & PLOT_NEEDS_LOFO)
 		stages |= BIT(STAGE_LOFO);
+	if (needs & PLOT_NEEDS_DIAGNOSTICS)
+		stages |= BIT(STAGE_DIAGNOSTICS);
 	return stages;
 }
 

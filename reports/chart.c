@@ -103,9 +103,13 @@ static void make_ticks(struct axis *axis, size_t most, struct ticks *out)
 		return;
 	if (axis->log) {
 		log_ticks(axis, most, out);
-		return;
+		if (out->count >= 2)
+			return;
+		out->count = 0; /* less than a decade: round numbers are as good */
 	}
-	out->count = chart_ticks(axis->low, axis->high, most, out->at, &step);
+	do { /* rounding up the step may leave one tick or two where there is room for more */
+		out->count = chart_ticks(axis->low, axis->high, most, out->at, &step);
+	} while (out->count < 3 && ++most < 6);
 	if (axis->whole && step < 1) {
 		step = 1;
 		out->count = 0;
@@ -280,6 +284,7 @@ void chart_begin(struct chart *chart, struct figure *figure, struct box box, con
 	most = (size_t)((box.bottom - box.top) / 38);
 	make_ticks(&chart->y, most < 3 ? 3 : most > 9 ? 9 : most, &y_ticks);
 	names = chart->y.names && !chart->y.none ? names_width(&chart->y) : ticks_width(&y_ticks);
+	names = names < chart->y.room ? chart->y.room : names;
 	chart->plot.left = box.left + (chart->y.label ? 20 : 0) + (names > 0 ? names + LABEL_GAP : 0);
 	chart->plot.top = box.top + 6;
 	chart->plot.right = box.right - 4;

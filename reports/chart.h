@@ -26,6 +26,7 @@ struct axis {
 	const char *label;         /* may be NULL */
 	const char *const *names;  /* categories at 0..count-1 instead of numbers; low and high are set by chart_begin; or NULL */
 	size_t name_count;
+	double room;               /* least pixels for the labels of a y axis, so that panels below each other line up */
 	bool no_grid, whole;       /* whole: ticks at whole numbers only */
 };
 struct chart {

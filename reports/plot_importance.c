@@ -1,4 +1,4 @@
-/* Plots of features: what each is worth. */
+/* Plots of features: what each is worth, how they hang together, how the holdout differs from the training rows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static void draw_lofo(struct figure *figure, const struct csv_table *lofo, const
 		sure += ends[1] > 0;
 	}
 	subtitle = text_format("left out one at a time, over %s folds; %zu of %zu surely help; whiskers are 95 %% intervals", csv_table_cell(lofo, 0, "folds"), sure, lofo->rows);
-	figure->height = 120 + rows_height(lofo->rows);
+	figure->height = 132 + rows_height(lofo->rows);
 	chart_begin(&chart, figure, chart_page(figure, "What each feature is worth", subtitle, entries, 3), &x, &y);
 	draw_bars(&chart, lofo);
 	free(names);
@@ -70,5 +70,124 @@ int plot_lofo(const struct plot_source *source, struct figure *figure, struct or
 		code = plot_nothing(err);
 	csv_table_release(&lofo);
 	json_decref(metrics);
+	return code;
+}
+
+/* ---- correlation ---- */
+
+static void draw_matrix(const struct chart *chart, const json_t *matrix, size_t count)
+{
+	bool written = count <= 14;
+	double gap = count <= 30 ? 0.03 : 0;
+	size_t other;
+
+	for (size_t r = 0; r < count; r++) {
+		double *row = plot_numbers(json_array_get(matrix, r), &other);
+
+		for (size_t c = 0; c < count && c < other; c++) {
+			if (isfinite(row[c]))
+				chart_rect(chart, colour_diverging(row[c]), 100, (double)c - 0.5 + gap, (double)r - 0.5 + gap, (double)c + 0.5 - gap, (double)r + 0.5 - gap);
+		}
+		free(row);
+	}
+	figure_raise(chart->figure);
+	for (size_t r = 0; r < count && written; r++) {
+		double *row = plot_numbers(json_array_get(matrix, r), &other);
+
+		for (size_t c = 0; c < count && c < other; c++) {
+			char *text = text_format("%.2f", fabs(row[c]) < 0.005 ? 0.0 : row[c]);
+
+			if (isfinite(row[c]) && c != r)
+				chart_text(chart, fabs(row[c]) > 0.6 ? 0xffffff : 0x1f2937, 9.5, ALIGN_CENTER, (double)c, (double)r, text);
+			free(text);
+		}
+		free(row);
+	}
+}
+
+static unsigned correlation_colour(double at)
+{
+	return colour_diverging(2 * at - 1);
+}
+
+int plot_correlation(const struct plot_source *source, struct figure *figure, struct orch_err *err)
+{
+	struct axis x = {.no_grid = true}, y = {.no_grid = true};
+	json_t *data = NULL, *part, *list;
+	const char **names;
+	char *subtitle;
+	struct chart chart;
+	size_t count;
+	int code = plot_read_json(source, "07_diagnostics/data.json", &data, err);
+
+	part = json_object_get(data, "correlation");
+	list = json_object_get(part, "features");
+	count = json_array_size(list);
+	if (!code && count < 2)
+		code = plot_nothing(err);
+	if (!code) {
+		names = mem_must(count + 1, sizeof *names);
+		for (size_t i = 0; i < count; i++)
+			names[i] = json_string_value(json_array_get(list, i));
+		x.names = y.names = names;
+		x.name_count = y.name_count = count;
+		subtitle = text_format("Spearman's rank correlation of %zu of %lld features, alike ones together", count, (long long)json_get_int(part, "of", 0));
+		figure->height = 190 + (count < 12 ? 36.0 : count < 25 ? 22.0 : 14.0) * (double)count;
+		chart_begin(&chart, figure, chart_colour_bar(figure, chart_page(figure, "Correlation of features", subtitle, NULL, 0), -1, 1, false, NULL, correlation_colour), &x, &y);
+		draw_matrix(&chart, json_object_get(part, "matrix"), count);
+		free(names);
+		free(subtitle);
+	}
+	json_decref(data);
+	return code;
+}
+
+/* ---- drift ---- */
+
+#define DRIFT_SHOWN 40
+
+int plot_drift(const struct plot_source *source, struct figure *figure, struct orch_err *err)
+{
+	static const struct legend_entry entries[] = {{"p < 0.01", COLOUR_BEST, LEGEND_BOX}, {"number (KS)", COLOUR_ACCENT, LEGEND_BOX}, {"category (total variation)", COLOUR_ACCENT_SOFT, LEGEND_BOX}};
+	struct axis x = {.low = 0, .high = 0.02, .label = "distance of the distributions"}, y = {.no_grid = true};
+	json_t *data = NULL, *drift, *list;
+	const char **names;
+	char *subtitle, a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX];
+	struct chart chart;
+	size_t count, shown, other;
+	int code = plot_read_json(source, "07_diagnostics/data.json", &data, err);
+
+	drift = json_object_get(data, "drift");
+	list = json_object_get(drift, "features");
+	count = json_array_size(list);
+	if (!code && !count)
+		code = plot_nothing(err);
+	if (!code) {
+		double *distance = plot_numbers(json_object_get(drift, "distance"), &other), *p = plot_numbers(json_object_get(drift, "p"), &other);
+
+		shown = count < DRIFT_SHOWN ? count : DRIFT_SHOWN;
+		names = mem_must(shown + 1, sizeof *names);
+		for (size_t i = 0; i < shown; i++)
+			names[i] = json_string_value(json_array_get(list, i));
+		y.names = names;
+		y.name_count = shown;
+		plot_range(distance, shown, &x.low, &x.high);
+		subtitle = text_format("%s training and %s holdout rows; %zu of %zu features, the furthest first", text_count(json_get_int(drift, "train_rows", 0), a),
+		        text_count(json_get_int(drift, "holdout_rows", 0), b), shown, count);
+		figure->height = 132 + rows_height(shown);
+		chart_begin(&chart, figure, chart_page(figure, "Holdout against training rows", subtitle, entries, 3), &x, &y);
+		for (size_t i = 0; i < shown; i++) {
+			bool number = !strcmp(json_string_value(json_array_get(json_object_get(drift, "kind"), i)), "number");
+
+			if (isfinite(distance[i]))
+				chart_rect(&chart, number && p[i] < 0.01 ? COLOUR_BEST : number ? COLOUR_ACCENT : COLOUR_ACCENT_SOFT, 100, 0, (double)i - 0.34, distance[i], (double)i + 0.34);
+		}
+		chart_vertical(&chart, COLOUR_AXIS, DASH_NONE, 0);
+		free(names);
+		free(distance);
+		free(p);
+		free(subtitle);
+	}
+	json_decref(data);
 	return code;
 }
