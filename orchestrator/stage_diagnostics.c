@@ -14,7 +14,7 @@
 #include "storage/base/json.h"
 #include "storage/duckdb_adapter.h"
 
-#define CELLS_MOST ((size_t)16 << 20) /* doubles held of the columns: 128 MiB */
+#define CELLS_MOST ((size_t)8 << 20)  /* doubles held of the columns: 64 MiB */
 #define ROWS_MOST ((size_t)200000)    /* of a look at the data; more rows are sampled */
 #define CORRELATIONS_SHOWN 60
 
