@@ -384,7 +384,8 @@ static int write_search(const struct stage_context *context, struct orch_err *er
 	struct trials trials = {.hpo = hpo, .values = mem_must(hpo->axis_count + 1, sizeof(double *))};
 	struct diagnose_axis *axes = mem_must(hpo->axis_count + 1, sizeof *axes);
 	json_t *out = json_object(), *kinds = json_array();
-	int code = search_open(context->study->spec, context->round, &trials.search, err);
+	struct search_source source = {context->ledger, context->study->folds, context->study->metric->maximise};
+	int code = search_open(context->study->spec, context->round, &source, &trials.search, err);
 
 	if (!code)
 		code = ledger_each_trial(context->ledger, context->round, take_trial, &trials, err);
