@@ -160,7 +160,7 @@ static int compare_pairs(const void *left, const void *right)
 	return x->b < y->b ? -1 : x->b > y->b;
 }
 
-static size_t list_pairs(const struct study *study, struct pair *pairs)
+static size_t list_pairs(const struct study *study, const double *spearman, struct pair *pairs)
 {
 	double least = study->feature_count <= ALL_PAIRS_FEATURES ? 0 : PAIR_LISTED;
 	size_t count = 0;
@@ -168,7 +168,7 @@ static size_t list_pairs(const struct study *study, struct pair *pairs)
 	for (size_t i = 0; i < study->feature_count; i++)
 		for (size_t j = i + 1; j < study->feature_count; j++) {
 			uint32_t a = study->feature_ids[i], b = study->feature_ids[j];
-			double rho = study->spearman[a * study->all_feature_count + b];
+			double rho = spearman[a * study->all_feature_count + b];
 
 			if (fabs(rho) >= least) /* not where it is undefined */
 				pairs[count++] = (struct pair){a, b, rho};
@@ -184,8 +184,13 @@ static int write_correlation(const struct stage_context *context, struct orch_er
 	char *csv = file_join(context->folder, "correlation.csv");
 	struct pair *pairs = mem_array(study->feature_count * study->feature_count / 2 + 1, sizeof *pairs);
 	struct table_file *table = NULL;
-	int code = pairs ? table_file_begin(NULL, csv, columns, 3, &table, err) : orch_fail(err, ORCH_ENOMEM, "no memory for the pairs of features");
-	size_t count = code ? 0 : list_pairs(study, pairs);
+	double *spearman = NULL;
+	size_t count;
+	int code = pairs ? study_correlations(study, &spearman, err) : orch_fail(err, ORCH_ENOMEM, "no memory for the pairs of features");
+
+	if (!code)
+		code = table_file_begin(NULL, csv, columns, 3, &table, err);
+	count = code ? 0 : list_pairs(study, spearman, pairs);
 
 	for (size_t i = 0; i < count; i++) {
 		table_file_text(table, study->all_features[pairs[i].a]->name);
@@ -193,6 +198,7 @@ static int write_correlation(const struct stage_context *context, struct orch_er
 		table_file_double(table, pairs[i].rho);
 		table_file_end_row(table);
 	}
+	free(spearman);
 	free(pairs);
 	free(csv);
 	return code ? code : table_file_commit(&table, err);
@@ -233,7 +239,7 @@ int stage_dataset_write(const struct stage_context *context, struct orch_err *er
 		code = write_split(context, err);
 	if (!code)
 		code = write_groups(context, err);
-	if (!code && context->study->spearman)
+	if (!code && study_correlates(context->study))
 		code = write_correlation(context, err);
 	if (!code && context->round == 0 && study_prunes(context->study))
 		code = write_pruned(context, err);

@@ -408,7 +408,6 @@ void study_close(struct study *study)
 	free(study->all_features);
 	free(study->pruned);
 	free(study->offered);
-	free(study->spearman);
 	free(study->group_names);
 	arena_release(&study->arena);
 	arena_release(&study->selection_arena);

@@ -46,7 +46,6 @@ struct study {
 	/* what was found among them before any model (study_features.c) */
 	struct screen_mark *pruned;  /* by feature id: left out before round 0, as data.prune says */
 	struct screen_mark *offered; /* by feature id: constants and copies that are not left out, for the person to know */
-	double *spearman;            /* all x all, where groups or pruning need it; else NULL */
 	const char **group_names;    /* by feature id: its group, declared or found; NULL: it stands by itself */
 	size_t start_feature_count, found_groups;
 	/* the round's selection */
@@ -66,10 +65,13 @@ void study_close(struct study *study);
 int study_select(struct study *study, const json_t *features, struct orch_err *err);
 json_t *study_feature_names(const struct study *study); /* of the selection; new array */
 /* Called by study_open once the features are known: what is pruned, what is offered, which features are a group. Rank correlations come from the
- * cache, or are computed and put there; rows of the holdout are not looked at (copies are: they are equal in every row). */
+ * cache, or are computed and put there; rows of the holdout are not looked at (copies are: they are equal in every row). ORCH_EINPUT: more features than
+ * can be compared in pairs. */
 int study_find_features(struct study *study, struct orch_err *err);
 /* What it came to, a sentence each, for people: an array of texts, empty when there is nothing to say. New reference. */
 json_t *study_feature_notes(const struct study *study);
+bool study_correlates(const struct study *study); /* do groups or pruning need rank correlations? */
+int study_correlations(const struct study *study, double **out, struct orch_err *err); /* all x all features; malloc'd. From the cache, as a rule */
 bool study_prunes(const struct study *study); /* does data.prune ask for anything? */
 bool study_unit_is_group(const struct study *study, const struct study_unit *unit);
 bool study_group_is_found(const struct study *study, const char *name); /* false: it is declared */

@@ -13,9 +13,16 @@
 #include "storage/base/json.h"
 #include "storage/dataset.h"
 
-#define SAMPLE_ROWS 100000 /* rank correlations are made from about so many rows */
-#define CACHE_VERSION "spearman 1"
+#define SAMPLE_ROWS 100000      /* rank correlations are made from about so many rows, fewer ... */
+#define SAMPLE_CELLS 50000000u /* ... where there are so many features that 200 MB would not hold the ranks */
+#define FEATURES_MAX 5000      /* all pairs of more are not kept in memory */
+#define CACHE_VERSION "spearman 2"
 #define NAMES_SHOWN 5
+
+bool study_correlates(const struct study *study)
+{
+	return study->spec->lofo.auto_groups > 0 || study->spec->data.prune.correlated > 0;
+}
 
 bool study_prunes(const struct study *study)
 {
@@ -46,6 +53,7 @@ static char *cache_path(const struct study *study)
 	hash_add_text(&hash, CACHE_VERSION);
 	hash_add_text(&hash, study->frame_hash);
 	hash_add_text(&hash, study->folds_hash);
+	hash_add(&hash, &study->spec->seed, sizeof study->spec->seed); /* of the sample */
 	hash_end_hex(&hash, key);
 	return dataset_cache_path("spearman", key, ".spearman");
 }
@@ -94,29 +102,43 @@ static int write_cache(const char *path, const double *rho, size_t bytes, struct
 	return code;
 }
 
-static int find_correlations(struct study *study, const uint32_t *rows, size_t row_count, struct orch_err *err)
+static int compute_correlations(const struct study *study, double *rho, struct orch_err *err)
+{
+	size_t count = study->all_feature_count, row_count, most = SAMPLE_CELLS / count < SAMPLE_ROWS ? SAMPLE_CELLS / count : SAMPLE_ROWS;
+	uint32_t *rows = rows_outside_holdout(study, &row_count);
+	int code;
+
+	if (!rows)
+		return orch_fail(err, ORCH_ENOMEM, "no memory for the list of rows");
+	row_count = spearman_sample(rows, row_count, most, study->spec->seed);
+	code = spearman(study->all_features, count, rows, row_count, rho, err);
+	free(rows);
+	return code;
+}
+
+int study_correlations(const struct study *study, double **out, struct orch_err *err)
 {
 	size_t count = study->all_feature_count, bytes = count * count * sizeof(double);
-	char *path = cache_path(study);
-	uint32_t *sample = NULL;
+	char *path;
+	double *rho;
 	int code = 0;
 
-	study->spearman = read_cache(path, bytes);
-	if (!study->spearman) {
-		study->spearman = mem_array(count * count + 1, sizeof *study->spearman);
-		sample = mem_array(row_count + 1, sizeof *sample);
-		if (!study->spearman || !sample)
-			code = orch_fail(err, ORCH_ENOMEM, "no memory for the rank correlations of %zu features", count);
-		if (!code) {
-			memcpy(sample, rows, row_count * sizeof *rows);
-			row_count = spearman_sample(sample, row_count, SAMPLE_ROWS, study->spec->seed);
-			code = spearman(study->all_features, count, sample, row_count, study->spearman, err);
-		}
+	if (count > FEATURES_MAX)
+		return orch_fail(err, ORCH_EINPUT, "%s compares all pairs of features, and %zu are too many for that (%d are the most): exclude some, or do without it",
+		        study->spec->lofo.auto_groups > 0 ? "lofo.groups: auto" : "data.prune.correlated", count, FEATURES_MAX);
+	path = cache_path(study);
+	rho = read_cache(path, bytes);
+	if (!rho) {
+		rho = mem_array(count * count + 1, sizeof *rho);
+		code = rho ? compute_correlations(study, rho, err) : orch_fail(err, ORCH_ENOMEM, "no memory for the rank correlations of %zu features", count);
 		if (!code)
-			code = write_cache(path, study->spearman, bytes, err);
+			code = write_cache(path, rho, bytes, err);
 	}
-	free(sample);
 	free(path);
+	if (code)
+		free(rho);
+	else
+		*out = rho;
 	return code;
 }
 
@@ -165,14 +187,14 @@ static void take_declared(struct study *study)
 }
 
 /* Declared groups come first: their features are in no found one. */
-static void find_groups(struct study *study)
+static void find_groups(struct study *study, const double *rho)
 {
 	size_t count = study->all_feature_count, *component = mem_must(count + 1, sizeof *component), *members = mem_must(count + 1, sizeof *members);
 	bool *is_free = mem_must(count + 1, sizeof *is_free);
 
 	for (size_t f = 0; f < count; f++)
 		is_free[f] = !study->group_names[f] && study->pruned[f].reason == SCREEN_KEPT;
-	screen_components(study->spearman, count, study->spec->lofo.auto_groups, is_free, component);
+	screen_components(rho, count, study->spec->lofo.auto_groups, is_free, component);
 	for (size_t f = 0; f < count; f++)
 		members[component[f]]++;
 	for (size_t f = 0; f < count; f++) {
@@ -190,7 +212,7 @@ static void find_groups(struct study *study)
 
 /* ---- all of it ---- */
 
-static void screen(struct study *study, const uint32_t *rows, size_t row_count)
+static void screen(struct study *study, const double *rho, const uint32_t *rows, size_t row_count)
 {
 	const struct spec_prune *prune = &study->spec->data.prune;
 	size_t count = study->all_feature_count;
@@ -200,7 +222,7 @@ static void screen(struct study *study, const uint32_t *rows, size_t row_count)
 	if (prune->duplicates)
 		screen_duplicates(study->all_features, count, study->pruned);
 	if (prune->correlated > 0)
-		screen_correlated(study->spearman, count, prune->correlated, study->pruned);
+		screen_correlated(rho, count, prune->correlated, study->pruned);
 	for (size_t f = 0; f < count; f++)
 		study->start_feature_count += study->pruned[f].reason == SCREEN_KEPT;
 	memcpy(study->offered, study->pruned, count * sizeof *study->offered);
@@ -215,6 +237,7 @@ int study_find_features(struct study *study, struct orch_err *err)
 {
 	size_t count = study->all_feature_count, row_count;
 	uint32_t *rows = rows_outside_holdout(study, &row_count);
+	double *rho = NULL;
 	int code = 0;
 
 	study->pruned = mem_must(count + 1, sizeof *study->pruned);
@@ -224,17 +247,18 @@ int study_find_features(struct study *study, struct orch_err *err)
 		study->pruned[f] = (struct screen_mark){SCREEN_KEPT, SIZE_MAX, NAN};
 	if (!rows)
 		code = orch_fail(err, ORCH_ENOMEM, "no memory for the list of rows");
-	else if (study->spec->lofo.auto_groups > 0 || study->spec->data.prune.correlated > 0)
-		code = find_correlations(study, rows, row_count, err);
+	else if (study_correlates(study) && count)
+		code = study_correlations(study, &rho, err);
 	if (!code) {
-		screen(study, rows, row_count);
+		screen(study, rho, rows, row_count);
 		take_declared(study);
 		if (study->spec->lofo.auto_groups > 0)
-			find_groups(study);
+			find_groups(study, rho);
 		if (count && !study->start_feature_count)
 			code = orch_fail(err, ORCH_EINPUT, "data.prune leaves no feature: each of them has one value in all rows outside the holdout");
 	}
 	free(rows);
+	free(rho);
 	return code;
 }
 
