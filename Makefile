@@ -42,7 +42,7 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c tests/numeric/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo test unit e2e crash crash-sweep drills broken-program check-asan asan-tests bench bench-deps check-layers check-headers format install clean help
+.PHONY: all deps demo test unit e2e crash crash-sweep drills fuzz fuzz-run broken-program check-asan asan-tests bench bench-deps check-layers check-headers format install clean help
 
 all: deps $(ORCH) ## build build/orch, installing what is missing
 
@@ -124,9 +124,12 @@ TEST_ENV := ORCH=$(abspath $(ORCH)) ORCH_BROKEN=$(abspath $(BUILD)/broken/orch) 
 CRASH_TESTS := $(filter-out tests/crash/lib.sh tests/crash/soak.sh,$(sort $(wildcard tests/crash/*.sh)))
 CRASH_TOOLS := $(BUILD)/tests/crash/cut_power $(BUILD)/tests/crash/replay_power $(BUILD)/tests/crash/hostile.so
 
-test: all $(UNIT_TESTS) $(CRASH_TOOLS) $(BUILD)/broken/orch ## everything that must pass: unit, numeric, end-to-end, a sample of the drills
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(filter-out tests/fuzz/fuzz_file.c,$(sort $(wildcard tests/fuzz/fuzz_*.c))))
+FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/replay_%)
+
+test: all $(UNIT_TESTS) $(CRASH_TOOLS) $(FUZZ_REPLAYS) $(BUILD)/broken/orch ## everything that must pass: unit, numeric, end-to-end, a sample of the drills
 	@$(MAKE) --no-print-directory check-layers
-	@$(TEST_ENV) tests/run $(UNIT_TESTS) $(E2E_TESTS) $(CRASH_TESTS)
+	@$(TEST_ENV) tests/run $(UNIT_TESTS) tests/fuzz/replay.sh $(E2E_TESTS) $(CRASH_TESTS)
 
 unit: all $(UNIT_TESTS) ## unit and numeric tests only
 	@$(TEST_ENV) tests/run $(UNIT_TESTS)
@@ -151,6 +154,25 @@ $(BUILD)/tests/crash/%: tests/crash/%.c
 $(BUILD)/tests/crash/hostile.so: tests/crash/hostile.c
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -std=c17 -D_GNU_SOURCE $(WARN) -Wno-missing-prototypes -O2 -g1 -shared -fPIC $< -ldl -o $@
+
+$(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz_file.c tests/fuzz/replay.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(CFLAGS_ALL) $^ $(LIBS) -o $@
+
+FUZZ_SECONDS ?= 60
+fuzz: ## each fuzz target with libFuzzer for FUZZ_SECONDS=60 (installs clang); what breaks is left in build/fuzz/found
+	@command -v clang >/dev/null || DEBIAN_FRONTEND=noninteractive $(if $(filter 0,$(shell id -u)),,sudo) apt-get install -y -qq --no-install-recommends clang libclang-rt-14-dev
+	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz DUCKDB_DIR=$(DUCKDB_DIR) SANITIZE=address,undefined,fuzzer-no-link fuzz-run
+
+fuzz-run: $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%)
+	@for name in $(FUZZ_NAMES); do mkdir -p $(BUILD)/corpus/$$name $(BUILD)/found; echo "== $$name"; \
+		ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tests/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=4096 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/found/$$name. $(BUILD)/corpus/$$name tests/fuzz/seeds/$$name 2>&1 | grep -E 'ERROR|SUMMARY|runtime error|stat::number_of|Test unit' || true; done; \
+	found=$$(ls $(BUILD)/found | wc -l); echo "$$found found"; [ $$found = 0 ]
+
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz_file.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
 # The same program with one promise broken on purpose (a round is published before its files are complete): the crash tests must catch it.
 $(BUILD)/broken/orch: $(ORCH) tests/crash/sweep.sh
