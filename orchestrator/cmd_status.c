@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "orchestrator/status.h"
+#include "orchestrator/status_watch.h"
 #include "storage/base/json.h"
+#include "storage/base/process.h"
 
 #define WATCH_SECONDS 1
 
@@ -65,6 +67,7 @@ static void put_block(const char *text, const char *last, bool terminal)
 static int watch(const struct arguments *arguments, const char *campaign, json_t **status, struct orch_err *err)
 {
 	bool json = arguments_flag(arguments, "--json"), terminal = isatty(1) && !json;
+	struct status_watch *screen = terminal ? status_watch_open(campaign, command_color(1)) : NULL;
 	char *last = NULL;
 	int code = 0;
 
@@ -78,6 +81,8 @@ static int watch(const struct arguments *arguments, const char *campaign, json_t
 			break;
 		if (json)
 			json_write(*status, JSON_STYLE_LINE, &text);
+		else if (screen)
+			status_watch_text(screen, *status, process_clock(), &text);
 		else
 			status_text(campaign, *status, &text);
 		if (json)
@@ -90,6 +95,7 @@ static int watch(const struct arguments *arguments, const char *campaign, json_t
 		sleep(WATCH_SECONDS);
 	}
 	free(last);
+	status_watch_close(screen);
 	return code;
 }
 

@@ -190,7 +190,7 @@ int status_read(const char *campaign, json_t **out, struct orch_err *err)
 
 /* ---- for people ---- */
 
-static void head_line(const json_t *status, struct text_buf *out)
+void status_head_line(const json_t *status, struct text_buf *out)
 {
 	const json_t *holder = json_object_get(status, "holder");
 	const char *state = json_get_text(status, "state", "?"), *stage = json_get_text(status, "stage", NULL);
@@ -221,7 +221,7 @@ static void head_line(const json_t *status, struct text_buf *out)
 	text_add(out, "\n");
 }
 
-static void count_line(const json_t *status, const char *key, struct text_buf *out)
+void status_count_line(const json_t *status, const char *key, struct text_buf *out)
 {
 	const json_t *object = json_object_get(status, key), *total = json_object_get(object, "total");
 	json_int_t done = json_get_int(object, "done", 0), failed = json_get_int(object, "failed", 0);
@@ -254,7 +254,7 @@ static void stage_lines(const json_t *status, struct text_buf *out)
 	}
 }
 
-static void best_line(const json_t *status, struct text_buf *out)
+void status_best_line(const json_t *status, struct text_buf *out)
 {
 	const json_t *best = json_object_get(status, "best"), *params = json_object_get(best, "params");
 	char *text;
@@ -276,7 +276,7 @@ static void clock_text(double seconds, char out[16])
 	strftime(out, 16, seconds > 20 * 3600 ? "%a %H:%M" : "%H:%M", &parts);
 }
 
-static void left_line(const json_t *status, struct text_buf *out)
+void status_left_line(const json_t *status, struct text_buf *out)
 {
 	const json_t *eta = json_object_get(status, "eta");
 	double low = json_get_real(eta, "low", 0), high = json_get_real(eta, "high", 0);
@@ -320,13 +320,13 @@ void status_text(const char *campaign, const json_t *status, struct text_buf *ou
 {
 	bool running = !strcmp(json_get_text(status, "state", ""), "running");
 
-	head_line(status, out);
-	count_line(status, "trials", out);
-	count_line(status, "fits", out);
+	status_head_line(status, out);
+	status_count_line(status, "trials", out);
+	status_count_line(status, "fits", out);
 	stage_lines(status, out);
 	if (running)
-		best_line(status, out);
-	left_line(status, out);
+		status_best_line(status, out);
+	status_left_line(status, out);
 	worker_lines(status, out);
 	chosen_line(status, out);
 	text_addf(out, "  %-10s %s\n", "folder", campaign);

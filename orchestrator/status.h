@@ -13,4 +13,10 @@
 int status_read(const char *campaign, json_t **out, struct orch_err *err);
 void status_text(const char *campaign, const json_t *status, struct text_buf *out); /* for people; several lines */
 
+/* Lines of it, for status_watch.c. Nothing where there is nothing to say. */
+void status_head_line(const json_t *status, struct text_buf *out);
+void status_count_line(const json_t *status, const char *key, struct text_buf *out);
+void status_best_line(const json_t *status, struct text_buf *out);
+void status_left_line(const json_t *status, struct text_buf *out);
+
 #endif

@@ -13,10 +13,10 @@
 static const char style[] =
 	":root{color-scheme:light dark;" LIGHT "}\n"
 	"@media (prefers-color-scheme:dark){:root{--ink:#e5e7eb;--soft:#9ca3af;--line:#374151;--paper:#111827;--accent:#60a5fa;--bad:#6b7280;--box:#1f2937}}\n"
-	"@media print{:root{color-scheme:light;" LIGHT "}}\n"
+	"@media print{:root{color-scheme:light;" LIGHT ";--plot-ink:#111827;--plot-text:#374151;--plot-muted:#6b7280;--plot-axis:#9ca3af;--plot-grid:#e5e7eb;--plot-pale:#cbd5e1;--plot-strong:#1e40af}}\n"
 	"body{font:15px/1.5 Inter,\"Helvetica Neue\",Arial,sans-serif;color:var(--ink);background:var(--paper);max-width:62rem;margin:2rem auto;padding:0 1rem;overflow-wrap:break-word}\n"
 	"h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2.2rem 0 .2rem}p.sub{color:var(--soft);margin:.1rem 0 1rem}p.answer{font-size:1.1rem;margin:1rem 0}\n"
-	".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.8rem;margin:1rem 0}.figure{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;min-width:0}\n"
+	".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(13rem,44%),1fr));gap:.8rem;margin:1rem 0}.figure{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;min-width:0}\n"
 	".figure b{display:block;font-size:1.2rem;font-variant-numeric:tabular-nums;line-height:1.35;overflow-wrap:anywhere}.figure b.long{font-size:1rem}.figure span{color:var(--soft);font-size:.85rem}\n"
 	"figure{margin:1.6rem 0;overflow-x:auto}figure svg{display:block;max-width:100%;min-width:34rem;height:auto}figcaption{color:var(--soft);font-size:.85rem}\n"
 	".chart{height:22rem;margin:1.2rem 0 0}.chart.tall{height:auto}\n"

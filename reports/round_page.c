@@ -257,6 +257,7 @@ static void add_metrics(struct text_buf *out, const json_t *metrics)
 
 static void add_trials(struct text_buf *out, const struct csv_table *trials, json_int_t total)
 {
+	const char **headers;
 	char *numeric, *note;
 
 	if (!trials->columns || !trials->rows)
@@ -274,7 +275,10 @@ static void add_trials(struct text_buf *out, const struct csv_table *trials, jso
 		}
 	}
 	page_section(out, "Trials", note);
-	page_table_begin(out, (const char *const *)trials->cells, trials->columns, numeric);
+	headers = mem_must(trials->columns + 1, sizeof *headers);
+	for (size_t c = 0; c < trials->columns; c++)
+		headers[c] = strncmp(trials->cells[c], "param_", 6) ? trials->cells[c] : trials->cells[c] + 6;
+	page_table_begin(out, headers, trials->columns, numeric);
 	for (size_t r = 0; r < trials->rows; r++) {
 		page_row_begin(out);
 		for (size_t c = 0; c < trials->columns; c++)
@@ -282,6 +286,7 @@ static void add_trials(struct text_buf *out, const struct csv_table *trials, jso
 		page_row_end(out);
 	}
 	page_table_end(out);
+	free(headers);
 	free(numeric);
 	free(note);
 }

@@ -12,13 +12,14 @@ const island = document.getElementById('charts');
 const data = island ? JSON.parse(island.textContent) : null;
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const open = [];
+let printing = false;
 
 const number = v => v === null || v === undefined ? '-' : typeof v === 'number' ? String(+v.toPrecision(5)) : String(v);
 const escaped = t => String(t).replace(/[&<>"']/g, c => `&#${c.charCodeAt(0)};`);
 const cut = (t, most) => t.length > most ? `${t.slice(0, Math.ceil(most / 2) - 1)}\u2026${t.slice(-Math.floor(most / 2))}` : t;
 
 function look() {
-	const d = dark.matches && !matchMedia('print').matches;
+	const d = dark.matches && !printing;
 	return {ink: d ? '#e5e7eb' : '#111827', soft: d ? '#9ca3af' : '#6b7280', line: d ? '#374151' : '#e5e7eb', paper: d ? '#111827' : '#ffffff',
 		accent: d ? '#60a5fa' : '#3b82f6', pale: d ? '#475569' : '#cbd5e1', best: d ? '#fb923c' : '#ea580c', low: d ? '#6b7280' : '#9ca3af'};
 }
@@ -108,8 +109,8 @@ function draw() {
 if (data) {
 	draw();
 	dark.addEventListener('change', draw);
-	addEventListener('beforeprint', draw);
-	addEventListener('afterprint', draw);
+	for (const [event, now] of [['beforeprint', true], ['afterprint', false]]) // paper is light
+		addEventListener(event, () => { printing = now; draw(); });
 	let width = innerWidth, waiting = 0;
 	addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(waiting); waiting = setTimeout(draw, 150); } });
 }

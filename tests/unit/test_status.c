@@ -1,3 +1,4 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 
 #include "orchestrator/outcome.h"
 #include "orchestrator/status.h"
+#include "orchestrator/status_watch.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
@@ -397,6 +399,57 @@ static void outcome__keeps_the_last_lines_of_an_output(void **state)
 	text_buf_release(&note);
 }
 
+/* ---- the screen of --watch ---- */
+
+static void status_watch__sparkline_scales(void **state)
+{
+	const double rising[] = {1, 2, 3, 4, 5, 6, 7, 8}, level[] = {2, 2}, gap[] = {1, NAN, 2};
+	struct text_buf out = {0};
+
+	(void)state;
+	status_sparkline(rising, 8, 48, &out);
+	assert_string_equal(out.data, "▁▂▃▄▅▆▇█");
+	out.length = 0;
+	status_sparkline(rising, 8, 2, &out); /* the last of each half */
+	assert_string_equal(out.data, "▁█");
+	out.length = 0;
+	status_sparkline(level, 2, 48, &out);
+	assert_string_equal(out.data, "▄▄");
+	out.length = 0;
+	status_sparkline(gap, 3, 48, &out);
+	assert_string_equal(out.data, "▁ █");
+	text_buf_release(&out);
+}
+
+static void status_watch__shows_the_work(void **state)
+{
+	static const char *const wanted[] = {"rents: running, round 2 (at most 9 rounds)", "  rounds     0: 50 (4)  1: 48 (3)  █▁\n", "✓ data", "▶ search 25 %", "· leave one feature out",
+		"██████░░░░░░░░░░░░░░░░░░ 10 of 40 fits, search\n", "  workers    7        ████░░░░   1.0 MiB  01_hpo #3 for 2", "  memory     largest worker 1.0 MiB, limit of all 2.0 MiB", "  left "};
+	struct process_id self;
+	struct status_watch *watch;
+	struct text_buf out = {0};
+	json_t *status;
+	char *path = file_join(folder, "rounds/.round_002.work/00_dataset");
+
+	(void)state;
+	process_self(&self);
+	put_lock(&self);
+	put_status("running");
+	put("summary.json", "{\"rounds\": [{\"round\": 0, \"features\": 4, \"score\": 50}, {\"round\": 1, \"features\": 3, \"score\": 48}]}");
+	assert_int_equal(file_make_folders(path, NULL), 0);
+	status = read_status();
+	watch = status_watch_open(folder, false);
+	status_watch_text(watch, status, 1, &out);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		if (!strstr(out.data, wanted[i]))
+			fail_msg("no \"%s\" in:\n%s", wanted[i], out.data);
+	assert_null(strchr(out.data, '\033'));
+	status_watch_close(watch);
+	text_buf_release(&out);
+	json_decref(status);
+	free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +467,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(status__no_campaign_is_said, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status_text__says_what_runs_and_how_long, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status_text__comforts_when_interrupted, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(status_watch__sparkline_scales, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(status_watch__shows_the_work, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(outcome__groups_failures_by_cause_and_kind, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(outcome__keeps_the_last_lines_of_an_output, set_up, tear_down),
 	};
