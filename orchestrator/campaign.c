@@ -85,6 +85,9 @@ static int open_scheduler(struct campaign *campaign, struct orch_err *err)
 	        .retries = campaign->spec->resources.retries, .timeout_each = campaign->spec->resources.fit_timeout};
 	options.memory_shared = campaign->plan.memory_shared;
 	options.memory_each = campaign->plan.memory_each;
+	/* of as many workers as it was started with: what a fit may have does not depend on who resumes it */
+	if (!campaign->spec->resources.fit_memory)
+		options.memory_alone = options.memory_each * (uint64_t)json_get_int(json_object_get(campaign->info, "run"), "workers_planned", 1);
 	return scheduler_open(&options, &campaign->scheduler, err);
 }
 

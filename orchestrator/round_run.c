@@ -665,6 +665,18 @@ static void show_eta(struct round_run *run)
 		display_eta(campaign->display, 0.8 * rest / campaign->plan.workers, (1.3 * rest + 1.5 * later) / campaign->plan.workers);
 }
 
+/* Fewer workers because memory is short, and more again, once each. */
+static int say_pressure(struct round_run *run, struct orch_err *err)
+{
+	unsigned allowed = scheduler_allowed(run->campaign->scheduler), most = run->campaign->plan.workers;
+
+	if (allowed == (run->allowed_said ? run->allowed_said : most))
+		return 0;
+	display_line(run->campaign->display, allowed < most ? "memory is short: %u of %u workers go on" : "memory is there again: %u of %u workers", allowed, most);
+	run->allowed_said = allowed;
+	return campaign_event(run->campaign, "workers_allowed", json_pack("{s:i, s:i}", "workers", (int)allowed, "of", (int)most), err);
+}
+
 static int tick(void *context, struct orch_err *err)
 {
 	struct round_run *run = context;
@@ -674,6 +686,8 @@ static int tick(void *context, struct orch_err *err)
 	if (since > 0 && process_clock() - since >= FLUSH_SECONDS)
 		code = ledger_flush(run->campaign->ledger, err);
 	campaign_say_kept(run->campaign);
+	if (!code)
+		code = say_pressure(run, err);
 	show_eta(run);
 	display_tick(run->campaign->display, run->campaign);
 	return code;

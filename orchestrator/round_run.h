@@ -41,6 +41,7 @@ struct round_run {
 	uint64_t failed[STAGE_COUNT], stage_fits[STAGE_COUNT];
 	double stage_seconds[STAGE_COUNT];
 	struct batching batching;
+	unsigned allowed_said;
 	unsigned attempts_said; /* failed attempts that were told one by one */
 };
 int round_run_open(struct campaign *campaign, unsigned round, struct round_run **out, struct orch_err *err);

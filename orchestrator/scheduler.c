@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orchestrator/pressure.h"
 #include "orchestrator/worker_process.h"
 #include "storage/base/mem.h"
 #include "storage/base/process.h"
@@ -16,6 +17,7 @@
 
 #define TICK_SECONDS 0.1
 #define MEMORY_SECONDS 0.2
+#define READING_SECONDS 0.5
 #define RETURN_SLACK (64u << 20) /* a worker may keep this much beyond what it had after its first task */
 #define START_SECONDS 60.0       /* a worker that has not said "ready" by then is given up */
 #define START_FAILURES 5         /* in a row: something is wrong that more workers will not mend */
@@ -30,7 +32,8 @@ struct scheduler {
 	json_t *setup;
 	unsigned setup_generation, start_failures;
 	struct waiting *again;
-	double last_tick, last_memory;
+	double last_tick, last_memory, last_reading;
+	struct pressure pressure;
 	bool source_dry, cancelled;
 	int64_t next_id;
 	char start_text[200]; /* last words of a worker that did not start */
@@ -77,6 +80,7 @@ int scheduler_open(const struct scheduler_options *options, struct scheduler **o
 		return orch_fail(err, ORCH_ENOMEM, "no memory for the scheduler");
 	}
 	scheduler->options = *options;
+	pressure_init(&scheduler->pressure, options->workers);
 	for (unsigned i = 0; i < options->workers; i++)
 		scheduler->workers[i] = (struct worker_process){.state = WORKER_DEAD, .in_fd = -1, .out_fd = -1, .err_fd = -1, .pid_fd = -1, .group = {.members_fd = -1}};
 	*out = scheduler;
@@ -134,15 +138,24 @@ static int next_task(struct scheduler *scheduler, const struct scheduler_source 
 	return code;
 }
 
-static int start_worker(struct scheduler *scheduler, struct worker_process *worker, struct orch_err *err)
+static uint64_t memory_of(const struct scheduler *scheduler, bool roomy)
 {
-	struct worker_limits limits = {.threads = scheduler->options.threads, .memory = scheduler->options.memory_each,
+	return roomy && scheduler->options.memory_alone ? scheduler->options.memory_alone : scheduler->options.memory_each;
+}
+
+static int start_worker(struct scheduler *scheduler, struct worker_process *worker, bool roomy, struct orch_err *err)
+{
+	struct worker_limits limits = {.threads = scheduler->options.threads, .memory = memory_of(scheduler, roomy),
 	        .memory_shared = scheduler->options.memory_shared};
+	int code;
 
 	if (scheduler->start_failures >= START_FAILURES)
 		return orch_fail(err, ORCH_EIO, "workers do not start (%u attempts in a row failed: %s); `orch doctor` may tell why",
 		        scheduler->start_failures, scheduler->start_text);
-	return worker_process_spawn(scheduler->options.program, &limits, worker, err);
+	code = worker_process_spawn(scheduler->options.program, &limits, worker, err);
+	if (!code)
+		worker->roomy = roomy;
+	return code;
 }
 
 static void assign(struct scheduler *scheduler, struct worker_process *worker, struct task *take_task)
@@ -154,6 +167,68 @@ static void assign(struct scheduler *scheduler, struct worker_process *worker, s
 	worker_process_assign(worker, take_task, setup ? scheduler->setup : NULL, scheduler->setup_generation);
 }
 
+static bool any_task(const struct scheduler *scheduler)
+{
+	for (unsigned i = 0; i < scheduler->options.workers; i++)
+		if (scheduler->workers[i].task.line)
+			return true;
+	return false;
+}
+
+static struct worker_process *running_alone(const struct scheduler *scheduler)
+{
+	for (unsigned i = 0; i < scheduler->options.workers; i++)
+		if (scheduler->workers[i].task.line && scheduler->workers[i].task.alone)
+			return &scheduler->workers[i];
+	return NULL;
+}
+
+/* The first task that waits wants to be alone: when nothing runs any more and every other worker has gone, with what it holds, it gets a worker of
+ * its own, which may have the memory of all. */
+static int feed_alone(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err)
+{
+	struct worker_process *roomy = NULL;
+	struct task task = {0};
+	bool others = false;
+
+	if (any_task(scheduler))
+		return 0;
+	for (unsigned i = 0; i < scheduler->options.workers; i++) {
+		struct worker_process *worker = &scheduler->workers[i];
+
+		if (worker->state == WORKER_DEAD)
+			continue;
+		if (worker->roomy && worker->state != WORKER_STOPPING) {
+			roomy = worker;
+			continue;
+		}
+		others = true;
+		if (worker->state == WORKER_IDLE)
+			worker_process_stop(worker, TASK_CANCELLED);
+	}
+	if (others || (roomy && roomy->state != WORKER_IDLE))
+		return 0;
+	if (!roomy)
+		return start_worker(scheduler, &scheduler->workers[0], true, err);
+	if (next_task(scheduler, source, &task, err) == 1)
+		assign(scheduler, roomy, &task);
+	return 0;
+}
+
+/* More workers than memory allows: idle ones go, with what they hold. */
+static bool is_surplus(struct scheduler *scheduler, struct worker_process *worker)
+{
+	unsigned others = 0;
+
+	for (unsigned i = 0; i < scheduler->options.workers; i++)
+		others += &scheduler->workers[i] != worker && scheduler->workers[i].state != WORKER_DEAD;
+	if (others < scheduler->pressure.allowed && !worker->roomy)
+		return false;
+	if (worker->state == WORKER_IDLE)
+		worker_process_stop(worker, TASK_CANCELLED);
+	return true;
+}
+
 /* Hand tasks to idle workers, and start workers while there is more to do than there are workers. A worker is started only when a
  * task waits for it, so a small campaign starts few. */
 static int feed_workers(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err)
@@ -163,10 +238,16 @@ static int feed_workers(struct scheduler *scheduler, const struct scheduler_sour
 		struct task task = {0};
 		int code;
 
+		if (running_alone(scheduler))
+			return 0;
+		if (scheduler->again && scheduler->again->task.alone)
+			return feed_alone(scheduler, source, err);
+		if ((worker->state == WORKER_DEAD || worker->state == WORKER_IDLE) && is_surplus(scheduler, worker))
+			continue;
 		if (worker->state == WORKER_DEAD) {
 			if (scheduler->source_dry && !scheduler->again)
 				continue;
-			code = start_worker(scheduler, worker, err);
+			code = start_worker(scheduler, worker, false, err);
 			if (code)
 				return code;
 		}
@@ -182,13 +263,13 @@ static int feed_workers(struct scheduler *scheduler, const struct scheduler_sour
 	return 0;
 }
 
-static void run_again(struct scheduler *scheduler, struct task *take_task)
+static void run_again(struct scheduler *scheduler, struct task *take_task, bool counts)
 {
 	struct waiting *entry = mem_must(1, sizeof *entry), **end = &scheduler->again;
 
 	entry->task = *take_task;
 	*take_task = (struct task){0};
-	entry->task.attempt++;
+	entry->task.attempt += counts;
 	while (*end)
 		end = &(*end)->next;
 	*end = entry;
@@ -206,12 +287,19 @@ static bool has_failed_fit(const struct task_outcome *outcome)
 	return false;
 }
 
+/* By the limit of its worker, or by the kernel, which gives no reason. */
+static bool killed_for_memory(const struct task_outcome *outcome)
+{
+	return outcome->end == TASK_MEMORY || (outcome->end == TASK_SIGNAL && outcome->detail == SIGKILL);
+}
+
 static int task_ended(struct scheduler *scheduler, const struct scheduler_source *source, struct worker_process *worker, struct orch_err *err)
 {
 	struct task task = worker->task;
 	struct task_outcome outcome = worker->outcome;
 	bool bad = outcome.end != TASK_OK || has_failed_fit(&outcome);
-	bool retry = bad && task.attempt < scheduler->options.retries && !draining(scheduler);
+	bool memory = killed_for_memory(&outcome), more = task.attempt < scheduler->options.retries || (memory && !task.alone);
+	bool retry = bad && more && !draining(scheduler);
 	int code = 0;
 
 	worker->task = (struct task){0};
@@ -219,6 +307,10 @@ static int task_ended(struct scheduler *scheduler, const struct scheduler_source
 	scheduler->source_dry = false;
 	if (outcome.end == TASK_ERROR)
 		worker->setup_generation = 0; /* perhaps it was the setup that failed: the next task brings it again */
+	if (outcome.end == TASK_CANCELLED && !draining(scheduler)) { /* to make room */
+		run_again(scheduler, &task, false);
+		goto out;
+	}
 	if (outcome.end == TASK_CANCELLED || (bad && draining(scheduler) && (outcome.end != TASK_OK || task.attempt < scheduler->options.retries)))
 		goto out; /* not finished: done again by the resume, and no attempt is counted */
 	if (bad && task.parts > 1 && source->split && (outcome.end != TASK_OK || retry)) {
@@ -227,9 +319,11 @@ static int task_ended(struct scheduler *scheduler, const struct scheduler_source
 	}
 	if (bad)
 		code = source->attempt_failed(source->context, &task, &outcome, retry, err);
-	if (!code && retry)
-		run_again(scheduler, &task);
-	else if (!code)
+	if (!code && retry) {
+		task.alone = memory;
+		run_again(scheduler, &task, true);
+	}
+	if (!code && !retry)
 		code = source->finished(source->context, &task, &outcome, err);
 out:
 	task_release(&task);
@@ -309,9 +403,49 @@ static void watch_worker(struct scheduler *scheduler, struct worker_process *wor
 
 		if (rss > worker->outcome.peak_rss)
 			worker->outcome.peak_rss = rss;
-		if (options->memory_each && rss > options->memory_each)
+		if (options->memory_each && rss > memory_of(scheduler, worker->roomy))
 			worker_process_kill(worker, TASK_MEMORY);
 	}
+}
+
+/* Nearly no memory is left: of the tasks beyond what is allowed the youngest is stopped, one at each reading. */
+static void make_room(struct scheduler *scheduler)
+{
+	struct worker_process *youngest = NULL;
+	unsigned busy = 0;
+
+	for (unsigned i = 0; i < scheduler->options.workers; i++) {
+		struct worker_process *worker = &scheduler->workers[i];
+
+		if (worker->state != WORKER_BUSY)
+			continue;
+		busy++;
+		if (!youngest || worker->task_started > youngest->task_started)
+			youngest = worker;
+	}
+	if (busy > scheduler->pressure.allowed && youngest->task.kind == TASK_FIT)
+		worker_process_kill(youngest, TASK_CANCELLED);
+}
+
+static void read_memory(struct scheduler *scheduler, double now)
+{
+	struct memory_reading reading;
+
+	if (now - scheduler->last_reading < READING_SECONDS)
+		return;
+	scheduler->last_reading = now;
+	if (scheduler->options.reading)
+		scheduler->options.reading(&reading);
+	else
+		memory_reading_take("", &reading);
+	pressure_note(&scheduler->pressure, &reading, now);
+	if (scheduler->pressure.nearly_gone)
+		make_room(scheduler);
+}
+
+unsigned scheduler_allowed(const struct scheduler *scheduler)
+{
+	return scheduler->pressure.allowed;
 }
 
 static int tick(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err)
@@ -324,6 +458,8 @@ static int tick(struct scheduler *scheduler, const struct scheduler_source *sour
 	scheduler->last_tick = now;
 	if (memory)
 		scheduler->last_memory = now;
+	if (scheduler->options.workers > 1)
+		read_memory(scheduler, now);
 	for (unsigned i = 0; i < scheduler->options.workers; i++)
 		watch_worker(scheduler, &scheduler->workers[i], now, memory);
 	if (stop_requests >= 2)
@@ -336,14 +472,6 @@ static bool any_in(const struct scheduler *scheduler, enum worker_state state)
 {
 	for (unsigned i = 0; i < scheduler->options.workers; i++)
 		if (scheduler->workers[i].state == state)
-			return true;
-	return false;
-}
-
-static bool any_task(const struct scheduler *scheduler)
-{
-	for (unsigned i = 0; i < scheduler->options.workers; i++)
-		if (scheduler->workers[i].task.line)
 			return true;
 	return false;
 }

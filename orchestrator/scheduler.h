@@ -3,7 +3,9 @@
  *
  * A task that ends badly (exit, signal, timeout, memory, protocol, error) costs one attempt; the scheduler tells the source of each, and
  * runs the task again while attempts are left (source->retries). The death of the orchestrator costs none. Workers whose memory does not return after a task
- * are replaced. Memory of a worker is its anonymous memory with that of its children.
+ * are replaced. A task that was killed for memory is run once more, alone: while no other runs, with the memory of all workers. When the machine's
+ * memory gets short fewer workers are given tasks (pressure.h), those that run beyond it end their tasks first; when it is nearly gone the youngest
+ * task is stopped and comes again, which costs no attempt. Memory of a worker is its anonymous memory with that of its children.
  *
  * Stop: first request (SIGINT/SIGTERM) drains: running tasks end, none are begun; the second kills the workers. Both return ORCH_ESTOPPED. */
 #ifndef ORCHESTRATOR_SCHEDULER_H
@@ -13,6 +15,7 @@
 #include <stdint.h>
 
 #include "orchestrator/task.h"
+#include "storage/base/memory_reading.h"
 
 struct scheduler;
 struct scheduler_source {
@@ -34,6 +37,8 @@ struct scheduler_options {
 	const char *program;   /* /proc/self/exe resolved */
 	unsigned workers, threads, retries;
 	uint64_t memory_each;  /* bytes a worker may use; 0: not watched */
+	uint64_t memory_alone; /* for a task that runs alone; 0: memory_each */
+	void (*reading)(struct memory_reading *out); /* instead of the machine's; NULL: memory_reading_take */
 	uint64_t memory_shared; /* bytes of mapped files beside that, for a control group's wall */
 	double timeout_each;   /* seconds for one fit; a job of several has so many times as long, from the last result on; 0: none */
 	double start_seconds;  /* a worker that has not said "ready" by then is given up; 0: a minute */
@@ -54,6 +59,7 @@ void scheduler_setup(struct scheduler *scheduler, json_t *take_setup);
  * writing can be removed. Workers that end without ever having been given a task, several in a row, are ORCH_EIO with their last words. */
 int scheduler_run(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err);
 size_t scheduler_workers(const struct scheduler *scheduler, struct scheduler_worker_view *out, size_t capacity);
+unsigned scheduler_allowed(const struct scheduler *scheduler); /* workers that may run now; fewer than all while memory is short */
 unsigned scheduler_stop_requests(void); /* 0, 1: draining, 2: now */
 /* SIGINT, SIGTERM, SIGHUP -> stop requests; SIGPIPE ignored. Call once from a command that runs campaigns. */
 void scheduler_catch_signals(void);

@@ -44,6 +44,7 @@ struct task {
 	size_t fit_count;  /* variants x folds; 0 for others */
 	unsigned parts;    /* tasks of the plan that go together, group and those after it; 0 is taken as 1 */
 	json_t *line;      /* the object sent; owned */
+	bool alone;        /* was killed for memory: runs again while nothing else does */
 	bool needs_setup;  /* fits and writes work on the round's setup */
 	double allowance;  /* seconds beyond its fits' time limit: a worker that ends a user's program itself has its last words to tell */
 };

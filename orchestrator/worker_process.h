@@ -34,6 +34,7 @@ struct worker_process {
 	double task_started, last_result /* or the start of the task */, term_sent, started;
 	uint64_t rss_first;           /* anonymous memory after its first task */
 	uint64_t tasks_done;
+	bool roomy;                   /* started for a task that runs alone: it may have the memory of all */
 	bool used;                    /* it was given a task: it starts well */
 	uint8_t *answered;            /* fits of the task that have a result: variant x folds, a byte each */
 	enum task_end kill_reason;    /* why we killed it: TASK_TIMEOUT, TASK_MEMORY, TASK_CANCELLED, TASK_PROTOCOL_ERROR; TASK_OK: we did not */

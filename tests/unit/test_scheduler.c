@@ -49,6 +49,11 @@ static const char script[] =
 	"  *do_ignore_term*) trap '' TERM; while :; do sleep 1; done ;;\n"
 	"  *do_parts*) for v in 0 1 2; do echo \"${good/\\\"variant\\\":0/\\\"variant\\\":$v}\"; done; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
 	"  *do_slow_parts*) for v in 0 1 2; do sleep 0.4; echo \"${good/\\\"variant\\\":0/\\\"variant\\\":$v}\"; done; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
+	"  *do_busy*) touch $0.busy.$$; sleep 0.4; rm $0.busy.$$; echo \"$good\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
+	"  *do_memory*) if [[ $line == *'\"attempt\":0'* || $line == *'\"attempt\": 0'* ]]; then kill -KILL $$; fi\n"
+	"    if compgen -G \"$0.busy.*\" >/dev/null; then exit 9; fi; sleep 0.3; if compgen -G \"$0.busy.*\" >/dev/null; then exit 9; fi\n"
+	"    echo \"$good\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
+	"  *do_never*) kill -KILL $$ ;;\n"
 	"  *do_error*) echo \"{\\\"type\\\":\\\"error\\\",\\\"id\\\":$id,\\\"code\\\":-10,\\\"text\\\":\\\"no such thing\\\"}\" ;;\n"
 	"  *do_failed*) echo \"{\\\"type\\\":\\\"result\\\",\\\"id\\\":$id,\\\"variant\\\":0,\\\"fold\\\":0,\\\"failed\\\":\\\"singular\\\"}\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
 	"  *do_flaky*) if [[ $line == *'\"attempt\":0'* || $line == *'\"attempt\": 0'* ]]; then exit 3; fi; echo \"$good\"; echo \"{\\\"type\\\":\\\"done\\\",\\\"id\\\":$id}\" ;;\n"
@@ -93,7 +98,10 @@ static int teardown(void **state)
 {
 	struct fixture *fixture = *state;
 
-	unlink(fixture->program);
+	char command[128];
+
+	snprintf(command, sizeof command, "rm -f %s %s.busy.*", fixture->program, fixture->program);
+	assert_int_equal(system(command), 0);
 	free(fixture);
 	return 0;
 }
@@ -252,6 +260,66 @@ static void scheduler__second_attempt_counts(void **state)
 	run(fixture, 1, 1, 0, names);
 	assert_int_equal(fixture->attempts, 1);
 	assert_int_equal(fixture->ended_well, 1);
+}
+
+/* Killed by KILL, as the kernel does it when memory ends: again while nothing else runs, although no retry is left. */
+static void scheduler__killed_for_memory_comes_again_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"do_memory", "do_busy", "do_busy", "do_busy", "do_memory", "do_busy", "a", NULL};
+
+	run(fixture, 3, 0, 0, names);
+	assert_int_equal(fixture->attempts, 2);
+	assert_int_equal(fixture->ended_well, 7);
+	assert_int_equal(fixture->ended_badly, 0);
+}
+
+static void scheduler__fails_when_it_is_killed_alone_too(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"do_never", "a", "a", NULL};
+
+	run(fixture, 2, 0, 0, names);
+	assert_int_equal(fixture->attempts, 2);
+	assert_int_equal(fixture->ended_badly, 1);
+	assert_int_equal(fixture->ended_well, 2);
+}
+
+static unsigned readings, least_allowed;
+static struct scheduler *watched;
+
+/* Nothing is left from the second reading on. */
+static void tight(struct memory_reading *out)
+{
+	*out = (struct memory_reading){.total = 1000, .available = ++readings < 2 ? 500 : 1, .stalled = -1};
+}
+
+static int tick_allowed(void *context, struct orch_err *err)
+{
+	(void)context;
+	(void)err;
+	if (scheduler_allowed(watched) < least_allowed)
+		least_allowed = scheduler_allowed(watched);
+	return 0;
+}
+
+/* The youngest task makes room, comes again, and no attempt is counted. */
+static void scheduler__fewer_workers_while_memory_is_short(void **state)
+{
+	struct fixture *fixture = *state;
+	struct scheduler_options options = {.program = fixture->program, .workers = 2, .threads = 1, .reading = tight};
+	struct scheduler_source source = {.context = fixture, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick_allowed};
+	const char *names[] = {"do_busy", "do_busy", "do_busy", "do_busy", "do_busy", NULL};
+
+	fixture->names = names;
+	readings = 0;
+	least_allowed = 99;
+	assert_int_equal(scheduler_open(&options, &watched, NULL), 0);
+	assert_int_equal(scheduler_run(watched, &source, NULL), 0);
+	scheduler_close(watched);
+	assert_int_equal(least_allowed, 1);
+	assert_int_equal(fixture->ended_well, 5);
+	assert_int_equal(fixture->attempts, 0);
 }
 
 static void run_parts(struct fixture *fixture, double timeout, const char **names)
@@ -455,6 +523,9 @@ int main(void)
 		CASE(scheduler__survives_failed_fit),
 		CASE(scheduler__retries_as_told),
 		CASE(scheduler__second_attempt_counts),
+		CASE(scheduler__killed_for_memory_comes_again_alone),
+		CASE(scheduler__fails_when_it_is_killed_alone_too),
+		CASE(scheduler__fewer_workers_while_memory_is_short),
 		CASE(scheduler__parts_that_fail_are_given_back),
 		CASE(scheduler__parts_are_timed_one_by_one),
 		CASE(scheduler__gives_up_when_no_worker_starts),
