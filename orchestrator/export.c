@@ -108,6 +108,46 @@ static int put_failures(struct export *export, struct orch_err *err)
 	return code;
 }
 
+/* The first sheet of a workbook: what came out, a line a fact. */
+static int put_facts(struct export *export, const char *const *names, char *const *values, size_t count, struct orch_err *err)
+{
+	static const struct table_column columns[] = {{"what", TABLE_TEXT}, {"value", TABLE_TEXT}};
+	int code = export_sink_table(export->sink, "summary", columns, 2, err);
+
+	for (size_t i = 0; i < count && !code; i++) {
+		export_sink_text(export->sink, names[i]);
+		export_sink_text(export->sink, values[i]);
+		code = export_sink_end_row(export->sink, err);
+	}
+	return code ? code : export_sink_end_table(export->sink, err);
+}
+
+static char *real_text(const json_t *object, const char *key)
+{
+	char number[TEXT_NUMBER_MAX];
+
+	return mem_text(text_number(json_get_real(object, key, NAN), number));
+}
+
+static int put_summary(struct export *export, struct orch_err *err)
+{
+	static const char *const names[] = {"campaign", "state", "metric", "better is", "chosen round", "why", "score", "standard error", "holdout", "gain over all features", "gain, 95 % low",
+		"gain, 95 % high", "best configuration", "features", "folder"};
+	const json_t *outcome = export->request->outcome, *chosen = json_object_get(outcome, "chosen"), *gain = json_object_get(chosen, "gain");
+	bool some = json_is_object(chosen);
+	char *values[] = {mem_text(json_get_text(outcome, "name", "")), mem_text(json_get_text(outcome, "state", "")), mem_text(json_get_text(outcome, "metric", "")),
+		mem_text(json_get_bool(outcome, "maximise", 0) ? "higher" : "lower"), some ? text_format("%lld", (long long)json_get_int(chosen, "round", 0)) : mem_text("none"),
+		mem_text(json_get_text(chosen, "reason", "")), real_text(chosen, "score"), real_text(chosen, "se"), real_text(chosen, "holdout"), real_text(gain, "mean"), real_text(gain, "ci_low"),
+		real_text(gain, "ci_high"), some ? json_text(json_object_get(chosen, "searched"), JSON_STYLE_CANONICAL) : mem_text(""),
+		some ? json_text(json_object_get(chosen, "features"), JSON_STYLE_CANONICAL) : mem_text(""), mem_text(export->request->campaign)};
+	size_t count = sizeof values / sizeof *values;
+	int code = put_facts(export, names, values, count, err);
+
+	for (size_t i = 0; i < count; i++)
+		free(values[i]);
+	return code;
+}
+
 /* ---- what lies in Parquet files ---- */
 
 /* A column as it is queried (BIGINT, DOUBLE, BOOLEAN or VARCHAR) and as it is exported. */
@@ -310,6 +350,8 @@ int export_run(const struct export_request *request, int64_t rows[EXPORT_TABLES]
 	if (!json_array_size(json_object_get(request->outcome, "rounds")))
 		return orch_fail(err, ORCH_EMISSING, "no round of %s is finished yet: there is nothing to export; orch status shows what it does", request->campaign);
 	code = export_sink_open(request, &export.sink, err);
+	if (!code && request->format == EXPORT_XLSX)
+		code = put_summary(&export, err);
 	for (enum export_table table = 0; table < EXPORT_TABLES && !code; table++)
 		if (request->tables & (1u << table)) {
 			code = put_table(&export, table, err);

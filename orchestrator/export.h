@@ -8,7 +8,8 @@
 #include "storage/base/err.h"
 
 enum export_format { EXPORT_CSV, EXPORT_JSON, EXPORT_PARQUET, EXPORT_XLSX };
-/* rounds: a row a round; trials, lofo: of all rounds; predictions: out-of-fold and holdout, of one round; failures: by cause. */
+/* rounds: a row a round; trials, lofo: of all rounds; predictions: out-of-fold and holdout, of one round; failures: by cause. A workbook begins with a
+ * sheet of what came out. */
 enum export_table { EXPORT_ROUNDS, EXPORT_TRIALS, EXPORT_LOFO, EXPORT_PREDICTIONS, EXPORT_FAILURES, EXPORT_TABLES };
 extern const char *const export_table_names[EXPORT_TABLES];
 

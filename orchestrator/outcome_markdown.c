@@ -79,7 +79,10 @@ static void add_answer(struct text_buf *out, const json_t *outcome)
 	text_add(out, "** \xc2\xb1 ");
 	add_number(out, json_object_get(chosen, "se"), 3);
 	text_add(out, " (cross-validated, standard error)\n\n- gain over all features: ");
-	add_number(out, json_object_get(gain, "mean"), 4);
+	if (json_is_object(gain))
+		add_number(out, json_object_get(gain, "mean"), 4);
+	else
+		text_add(out, "none: round 0 has them all");
 	if (json_is_number(json_object_get(gain, "ci_low"))) {
 		text_add(out, " (95 % interval ");
 		add_number(out, json_object_get(gain, "ci_low"), 4);
@@ -164,7 +167,7 @@ void outcome_markdown(const json_t *outcome, struct text_buf *out)
 	add_escaped(out, json_get_text(outcome, "name", "campaign"));
 	text_addf(out, ": %s\n\n", json_get_text(outcome, "state", ""));
 	if (json_is_object(totals))
-		text_addf(out, "%lld rounds, %s trials, %s fits.\n\n", (long long)json_get_int(totals, "rounds", 0), text_count(json_get_int(totals, "trials", 0), a),
+		text_addf(out, "%lld round%s, %s trials, %s fits.\n\n", (long long)json_get_int(totals, "rounds", 0), json_get_int(totals, "rounds", 0) == 1 ? "" : "s", text_count(json_get_int(totals, "trials", 0), a),
 		        text_count(json_get_int(totals, "fits", 0), b));
 	add_answer(out, outcome);
 	if (json_array_size(json_object_get(outcome, "rounds")))

@@ -211,6 +211,7 @@ static void add_answer(const struct campaign_page *page)
 static void add_pictures(const struct campaign_page *page)
 {
 	page_section(page->out, "Over the rounds", NULL);
+	text_add(page->out, "<div class=\"pictures\">\n");
 	for (const struct plot *plot = plot_table; plot->name; plot++) {
 		char *name = text_format("report/plots/%s.svg", plot->name), *path = file_join(page->campaign, name);
 		bool one_round = json_array_size(page->rounds) < 2 && strcmp(plot->name, "stage_cost");
@@ -220,6 +221,7 @@ static void add_pictures(const struct campaign_page *page)
 		free(name);
 		free(path);
 	}
+	text_add(page->out, "</div>\n");
 }
 
 static int add_round(const struct campaign_page *page, bool charts, struct orch_err *err)
@@ -230,8 +232,8 @@ static int add_round(const struct campaign_page *page, bool charts, struct orch_
 	page_section(page->out, title, NULL);
 	if (charts)
 		code = charts_add(page->out, page->folder, page->outcome, err);
-	else
-		round_page_pictures(page->out, page->folder);
+	if (!code)
+		round_page_pictures(page->out, page->folder, charts);
 	free(title);
 	return code;
 }

@@ -26,6 +26,11 @@ bool charts_script(const char **script, size_t *length)
 	return *length > 0;
 }
 
+bool charts_replace(const char *plot)
+{
+	return !strcmp(plot, "history") || !strcmp(plot, "parallel") || !strcmp(plot, "lofo");
+}
+
 static int read_table(const char *folder, const char *name, size_t limit, struct csv_table *out, struct orch_err *err)
 {
 	char *path = file_join(folder, name);

@@ -12,6 +12,7 @@
 
 /* False, NULL and 0: this build has none. */
 bool charts_script(const char **script, size_t *length);
+bool charts_replace(const char *plot); /* a plot (plot.h) of which there is an interactive one */
 /* Places for the charts of a round, and their data from its files: history of the search, parallel coordinates, LOFO; and the path over rounds. */
 int charts_add(struct text_buf *out, const char *round_folder, const json_t *outcome, struct orch_err *err);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/charts.h"
 #include "reports/csv_table.h"
 #include "reports/page.h"
 #include "reports/plot.h"
@@ -293,16 +294,18 @@ static void add_trials(struct text_buf *out, const struct csv_table *trials, jso
 
 /* ---- parts for others ---- */
 
-void round_page_pictures(struct text_buf *out, const char *folder)
+void round_page_pictures(struct text_buf *out, const char *folder, bool interactive)
 {
+	text_add(out, "<div class=\"pictures\">\n");
 	for (const struct plot *plot = plot_table; plot->name; plot++) {
 		char *name = text_format("08_plots/%s.svg", plot->name), *path = file_join(folder, name);
 
-		if (plot->scope == PLOT_ROUND)
+		if (plot->scope == PLOT_ROUND && !(interactive && charts_replace(plot->name)))
 			page_svg(out, path, plot->caption);
 		free(name);
 		free(path);
 	}
+	text_add(out, "</div>\n");
 }
 
 int round_page_importance(struct text_buf *out, const char *folder, struct orch_err *err)
@@ -342,7 +345,7 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 		        json_get_text(json_array_get(json_object_get(files.dataset, "targets"), 0), "name", "?"));
 		page_begin(out, title, subtitle);
 		add_answer(out, &files);
-		round_page_pictures(out, folder);
+		round_page_pictures(out, folder, false);
 		if (files.lofo.rows)
 			add_importance(out, &files.lofo);
 		if (json_array_size(json_object_get(files.comparison, "tried")))

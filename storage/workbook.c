@@ -16,6 +16,9 @@
 #define COLUMNS_MOST 16384u
 #define CHARACTERS_MOST 32767u
 #define NAME_MOST 31u
+#define WIDTH_LEAST 11u
+#define WIDTH_MOST 60u
+#define WIDTH_ROWS 200u
 #define EXACT 9007199254740992LL
 
 struct workbook {
@@ -25,6 +28,7 @@ struct workbook {
 	lxw_format *bold;
 	char *name;           /* of the sheet, before it was made to fit */
 	char **columns;
+	size_t *widths;       /* of the longest text in a column, of the first rows */
 	size_t count;
 	unsigned part;        /* 1: the first sheet of the name */
 	lxw_row_t row;
@@ -99,17 +103,22 @@ static int failed(const struct workbook *book, struct orch_err *err)
 	return orch_fail(err, ORCH_EIO, "cannot write %s: %s", book->path, lxw_strerror(book->failure));
 }
 
-static void add_filters(struct workbook *book)
+static void finish_sheet(struct workbook *book)
 {
-	if (book->sheet && book->row > 1)
+	if (!book->sheet)
+		return;
+	if (book->row > 1)
 		worksheet_autofilter(book->sheet, 0, 0, book->row - 1, (lxw_col_t)(book->count - 1));
+	for (size_t c = 0; c < book->count; c++)
+		worksheet_set_column(book->sheet, (lxw_col_t)c, (lxw_col_t)c, (double)(book->widths[c] < WIDTH_LEAST ? WIDTH_LEAST : book->widths[c] > WIDTH_MOST ? WIDTH_MOST : book->widths[c]),
+		        NULL);
 }
 
 static int add_sheet(struct workbook *book, struct orch_err *err)
 {
 	char *name = sheet_name(book->name, book->part);
 
-	add_filters(book);
+	finish_sheet(book);
 	for (unsigned other = 2; workbook_get_worksheet_by_name(book->book, name) && other < 1000; other++) {
 		free(name);
 		name = sheet_name(book->name, other);
@@ -120,9 +129,7 @@ static int add_sheet(struct workbook *book, struct orch_err *err)
 		return orch_fail(err, ORCH_EIO, "cannot add the sheet %s to %s", book->name, book->path);
 	worksheet_freeze_panes(book->sheet, 1, 0);
 	for (size_t c = 0; c < book->count; c++) {
-		size_t width = strlen(book->columns[c]) + 3;
-
-		worksheet_set_column(book->sheet, (lxw_col_t)c, (lxw_col_t)c, width < 11 ? 11 : width > 40 ? 40 : (double)width, NULL);
+		book->widths[c] = strlen(book->columns[c]) + 3; /* room for the filter's button */
 		note_failure(book, worksheet_write_string(book->sheet, 0, (lxw_col_t)c, book->columns[c], book->bold));
 	}
 	book->row = 1;
@@ -135,8 +142,11 @@ static void release_columns(struct workbook *book)
 	for (size_t c = 0; c < book->count; c++)
 		free(book->columns[c]);
 	free(book->columns);
+	free(book->widths);
 	free(book->name);
 	book->columns = NULL;
+	book->widths = NULL;
+	book->count = 0;
 	book->name = NULL;
 }
 
@@ -144,11 +154,12 @@ int workbook_sheet(struct workbook *book, const char *name, const char *const *c
 {
 	if (!count || count > COLUMNS_MOST)
 		return orch_fail(err, ORCH_EINPUT, "the table %s has %zu columns; a sheet of Excel has room for %u: export it as Parquet or CSV", name, count, COLUMNS_MOST);
-	add_filters(book);
+	finish_sheet(book);
 	book->sheet = NULL;
 	release_columns(book);
 	book->name = mem_text(name);
 	book->columns = mem_must(count, sizeof *book->columns);
+	book->widths = mem_must(count, sizeof *book->widths);
 	book->count = count;
 	for (size_t c = 0; c < count; c++)
 		book->columns[c] = text_printable(columns[c]);
@@ -218,6 +229,8 @@ void workbook_text(struct workbook *book, const char *value)
 		return;
 	shown = text_printable(value);
 	cut(shown);
+	if (book->row <= WIDTH_ROWS && strlen(shown) > book->widths[column])
+		book->widths[column] = strlen(shown);
 	note_failure(book, worksheet_write_string(book->sheet, book->row, column, shown, NULL));
 	free(shown);
 }
@@ -258,7 +271,7 @@ int workbook_commit(struct workbook **take_book, struct orch_err *err)
 	*take_book = NULL;
 	if (book->column)
 		orch_bug("a row of the sheet %s is not ended", book->name);
-	add_filters(book);
+	finish_sheet(book);
 	note_failure(book, workbook_close(book->book));
 	book->book = NULL;
 	if (book->failure != LXW_NO_ERROR)

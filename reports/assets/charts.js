@@ -21,7 +21,7 @@ const cut = (t, most) => t.length > most ? `${t.slice(0, Math.ceil(most / 2) - 1
 function look() {
 	const d = dark.matches && !printing;
 	return {ink: d ? '#e5e7eb' : '#111827', soft: d ? '#9ca3af' : '#6b7280', line: d ? '#374151' : '#e5e7eb', paper: d ? '#111827' : '#ffffff',
-		accent: d ? '#60a5fa' : '#3b82f6', pale: d ? '#475569' : '#cbd5e1', best: d ? '#fb923c' : '#ea580c', low: d ? '#6b7280' : '#9ca3af'};
+		accent: d ? '#60a5fa' : '#3b82f6', pale: d ? '#475569' : '#cbd5e1', trial: d ? '#3b82f6' : '#93c5fd', best: d ? '#fb923c' : '#ea580c', low: d ? '#6b7280' : '#9ca3af'};
 }
 
 const narrow = element => element.clientWidth < 560;
@@ -38,12 +38,12 @@ function history(c) {
 	const low = data.maximise ? Math.max(scores[0], scores[Math.floor(0.1 * (scores.length - 1))] - 3 * spread) : scores[0];
 	const high = data.maximise ? scores[scores.length - 1] : Math.min(scores[scores.length - 1], scores[Math.floor(0.9 * (scores.length - 1))] + 3 * spread);
 	const pad = (high - low || Math.abs(high) || 1) * 0.06;
-	return {...base(c), grid: {left: 12, right: 16, top: 40, bottom: 64, containLabel: true}, legend: {top: 0, left: 0, textStyle: {color: c.soft}},
+	return {...base(c), grid: {left: 12, right: 16, top: 40, bottom: 64, containLabel: true}, legend: {top: 0, right: 0, textStyle: {color: c.soft}},
 		tooltip: tooltip(c, p => `trial ${p.value[0]}<br>${escaped(data.metric)} ${number(p.value[1])}<br>best so far ${number(p.value[2])}`, {trigger: 'item'}),
 		dataZoom: [{type: 'inside'}, {type: 'slider', height: 18, bottom: 4, borderColor: c.line, textStyle: {color: c.soft}}],
 		xAxis: value_axis(c, 'trial', {nameGap: 24, minInterval: 1, splitLine: {show: false}}),
-		yAxis: value_axis(c, data.metric, {nameGap: 48, min: low - pad, max: high + pad, axisLabel: {color: c.soft, formatter: number, showMinLabel: false, showMaxLabel: false}}),
-		series: [{name: 'trial', type: 'scatter', data: points, symbolSize: points.length > 400 ? 3 : 6, itemStyle: {color: c.pale}, encode: {x: 0, y: 1}},
+		yAxis: value_axis(c, data.metric, {nameLocation: 'end', nameGap: 12, nameTextStyle: {color: c.soft, align: 'left'}, min: low - pad, max: high + pad, axisLabel: {color: c.soft, formatter: number, showMinLabel: false, showMaxLabel: false}}),
+		series: [{name: 'trial', type: 'scatter', data: points, symbolSize: points.length > 400 ? 3 : 6, itemStyle: {color: c.trial}, encode: {x: 0, y: 1}},
 			{name: 'best so far', type: 'line', step: 'end', data: points.map(p => [p[0], p[2], p[2]]), showSymbol: points.length < 2, lineStyle: {color: c.accent, width: 2}, itemStyle: {color: c.accent}}]};
 }
 
