@@ -287,10 +287,12 @@ static bool has_failed_fit(const struct task_outcome *outcome)
 	return false;
 }
 
-/* By the limit of its worker, or by the kernel, which gives no reason. */
-static bool killed_for_memory(const struct task_outcome *outcome)
+/* By the limit of its worker, where alone it may have more; or by the kernel, which gives no reason. */
+static bool killed_for_memory(const struct scheduler *scheduler, const struct task_outcome *outcome)
 {
-	return outcome->end == TASK_MEMORY || (outcome->end == TASK_SIGNAL && outcome->detail == SIGKILL);
+	if (outcome->end == TASK_MEMORY)
+		return memory_of(scheduler, true) > memory_of(scheduler, false);
+	return outcome->end == TASK_SIGNAL && outcome->detail == SIGKILL;
 }
 
 static int task_ended(struct scheduler *scheduler, const struct scheduler_source *source, struct worker_process *worker, struct orch_err *err)
@@ -298,7 +300,7 @@ static int task_ended(struct scheduler *scheduler, const struct scheduler_source
 	struct task task = worker->task;
 	struct task_outcome outcome = worker->outcome;
 	bool bad = outcome.end != TASK_OK || has_failed_fit(&outcome);
-	bool memory = killed_for_memory(&outcome), more = task.attempt < scheduler->options.retries || (memory && !task.alone);
+	bool memory = killed_for_memory(scheduler, &outcome), more = task.attempt < scheduler->options.retries || (memory && !task.alone);
 	bool retry = bad && more && !draining(scheduler);
 	int code = 0;
 

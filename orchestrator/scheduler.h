@@ -3,7 +3,8 @@
  *
  * A task that ends badly (exit, signal, timeout, memory, protocol, error) costs one attempt; the scheduler tells the source of each, and
  * runs the task again while attempts are left (source->retries). The death of the orchestrator costs none. Workers whose memory does not return after a task
- * are replaced. A task that was killed for memory is run once more, alone: while no other runs, with the memory of all workers. When the machine's
+ * are replaced. A task that was killed for memory is run once more, alone: while no other runs, with the memory of all workers (not where the
+ * campaign gives each fit a limit of its own: it would meet it again). When the machine's
  * memory gets short fewer workers are given tasks (pressure.h), those that run beyond it end their tasks first; when it is nearly gone the youngest
  * task is stopped and comes again, which costs no attempt. Memory of a worker is its anonymous memory with that of its children.
  *

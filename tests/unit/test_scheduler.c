@@ -98,7 +98,7 @@ static int teardown(void **state)
 {
 	struct fixture *fixture = *state;
 
-	char command[128];
+	char command[192];
 
 	snprintf(command, sizeof command, "rm -f %s %s.busy.*", fixture->program, fixture->program);
 	assert_int_equal(system(command), 0);
