@@ -20,7 +20,7 @@ struct adaptive_folds {
 
 const char *adaptive_folds_useless(const struct study *study)
 {
-	const struct engine *engine = engine_find(study->spec->models[0].engine);
+	const struct engine *engine = engine_find(study->spec->models[study->model].engine);
 
 	if (!study->spec->lofo.adaptive || !study->spec->lofo.enabled)
 		return NULL;
@@ -31,7 +31,7 @@ const char *adaptive_folds_useless(const struct study *study)
 
 bool adaptive_folds_by_use(const struct study *study)
 {
-	return study->spec->lofo.enabled && engine_find(study->spec->models[0].engine)->external;
+	return study->spec->lofo.enabled && engine_find(study->spec->models[study->model].engine)->external;
 }
 
 int adaptive_folds_open(const struct study *study, struct adaptive_folds **out, struct orch_err *err)

@@ -64,27 +64,40 @@ static double stage_seconds(const struct plan *plan, double tasks, double each, 
 	return tasks > 0 ? turns * each * (tasks > 1 ? slowdown : 1) : 0;
 }
 
-static double lofo_task(const struct study *study, const struct engine *engine, const struct measured *measured, double mean)
+/* Of several models that one whose tasks are the longest: it is not known which is chosen. */
+static double lofo_task(const struct spec *spec, const struct study *study, const struct measured *measured, double mean)
 {
-	double together = engine->left_out_most ? engine->left_out_most : LOFO_GUESS;
+	double most = 1;
 
-	if (isfinite(measured->lofo))
-		return measured->lofo;
-	return mean * (engine->shares & ENGINE_SHARE_LEFT_OUT ? fmin((double)study->unit_count, fmin(together, LOFO_GUESS)) : 1);
+	for (size_t m = 0; m < spec->model_count; m++) {
+		const struct engine *engine = engine_find(spec->models[m].engine);
+		double together = engine->left_out_most ? engine->left_out_most : LOFO_GUESS;
+
+		if (engine->shares & ENGINE_SHARE_LEFT_OUT)
+			most = fmax(most, fmin((double)study->unit_count, fmin(together, LOFO_GUESS)));
+	}
+	return isfinite(measured->lofo) ? measured->lofo : mean * most;
+}
+
+static bool all_share_folds(const struct spec *spec)
+{
+	for (size_t m = 0; m < spec->model_count; m++)
+		if (!(engine_find(spec->models[m].engine)->shares & ENGINE_SHARE_FOLDS))
+			return false;
+	return true;
 }
 
 /* Seconds of round r when a task of the search takes `each` on the average. */
 static double round_seconds(const struct spec *spec, const struct study *study, const struct measured *measured, const struct plan *plan, uint64_t r, double each)
 {
-	const struct engine *engine = engine_find(spec->models[0].engine);
 	double slowdown = measured->slowdown > 1 ? measured->slowdown : 1, left = features_left(&spec->rfe, study, (double)r);
-	double final_tasks = engine->shares & ENGINE_SHARE_FOLDS ? 2 : study->folds + 1;
+	double final_tasks = all_share_folds(spec) ? 2 : study->folds + 1;
 	double all = (double)plan->round_tasks[r < 64 ? r : 63], search = fmin(all, (double)plan->search_tasks);
 	double finals = r + 1 < plan->rounds ? 2 * final_tasks : final_tasks, lofo = all - search - finals;
 	double scale = each / times_of(measured).mean;
 
 	return left * (stage_seconds(plan, search, each, slowdown) + 2 * stage_seconds(plan, finals / 2, each, slowdown) +
-	               stage_seconds(plan, lofo > 0 ? lofo : 0, scale * lofo_task(study, engine, measured, each / scale), slowdown));
+	               stage_seconds(plan, lofo > 0 ? lofo : 0, scale * lofo_task(spec, study, measured, each / scale), slowdown));
 }
 
 static void estimate_time(const struct spec *spec, const struct study *study, const struct measured *measured, struct plan *plan)

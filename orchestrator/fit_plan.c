@@ -162,6 +162,13 @@ uint64_t fit_plan_tasks(const struct fit_plan *plan)
 	return plan->tasks;
 }
 
+uint64_t fit_plan_group(const struct fit_plan *plan, uint64_t task)
+{
+	const struct section *section = section_of(plan, task);
+
+	return section->first_group + (task - section->first_task) / section->fold_blocks;
+}
+
 uint64_t fit_plan_done(const struct fit_plan *plan)
 {
 	return plan->done;
@@ -243,7 +250,7 @@ struct block {
 static void block_of(const struct fit_plan *plan, uint64_t group, struct block *block)
 {
 	const struct section *section = section_of(plan, group);
-	uint64_t variants = section->first_group + (group - section->first_task) / section->fold_blocks;
+	uint64_t variants = fit_plan_group(plan, group);
 	unsigned fold = (unsigned)((group - section->first_task) % section->fold_blocks);
 
 	if (section->share_folds) {

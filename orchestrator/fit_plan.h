@@ -42,6 +42,7 @@ int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out,
 void fit_plan_close(struct fit_plan *plan);
 uint64_t fit_plan_fits(const struct fit_plan *plan);
 uint64_t fit_plan_tasks(const struct fit_plan *plan);
+uint64_t fit_plan_group(const struct fit_plan *plan, uint64_t task); /* of the search: whose task it is */
 uint64_t fit_plan_done(const struct fit_plan *plan); /* fits marked done, failed ones and those not needed included */
 uint64_t fit_plan_skipped(const struct fit_plan *plan); /* fits not needed */
 /* Addresses. */

@@ -62,12 +62,32 @@ struct round_count {
 	uint64_t fits, tasks, stage[STAGE_COUNT];
 };
 
-static struct round_count count_round(const struct engine *engine, const struct search *search, const struct spec *spec, unsigned folds, size_t units,
-        bool drops)
+/* Tasks of a stage behind the search, by the model that takes most: which one is chosen is not known. */
+static uint64_t most_tasks(const struct spec *spec, unsigned folds, uint64_t units)
 {
-	bool share_folds = engine->shares & ENGINE_SHARE_FOLDS, share_left_out = engine->shares & ENGINE_SHARE_LEFT_OUT;
-	uint64_t together = !share_left_out ? 1 : engine->left_out_most ? engine->left_out_most : units + 1; /* left-out sets of a task */
-	uint64_t fold_tasks = share_folds ? 1 : folds;
+	uint64_t most = 0;
+
+	for (size_t m = 0; m < spec->model_count; m++) {
+		const struct engine *engine = engine_find(spec->models[m].engine);
+		uint64_t together = units == 1 || !(engine->shares & ENGINE_SHARE_LEFT_OUT) ? 1 : engine->left_out_most ? engine->left_out_most : units + 1; /* left-out sets of a task */
+		uint64_t tasks = multiply_saturating((units + together - 1) / together, engine->shares & ENGINE_SHARE_FOLDS ? 1 : folds);
+
+		most = tasks > most ? tasks : most;
+	}
+	return most;
+}
+
+static uint64_t search_tasks(const struct spec *spec, const struct search *search, unsigned folds)
+{
+	uint64_t tasks = 0;
+
+	for (size_t m = 0; m < spec->model_count; m++)
+		tasks = add_saturating(tasks, multiply_saturating(search_model_groups(search, m), engine_find(spec->models[m].engine)->shares & ENGINE_SHARE_FOLDS ? 1 : folds));
+	return tasks;
+}
+
+static struct round_count count_round(const struct search *search, const struct spec *spec, unsigned folds, size_t units, bool drops)
+{
 	uint64_t sets = spec->rfe.drop == SPEC_DROP_INSIGNIFICANT ? 2 + (uint64_t)log2((double)units + 1) : 1; /* verified and bisected */
 	struct round_count count = {0};
 
@@ -79,23 +99,22 @@ static struct round_count count_round(const struct engine *engine, const struct 
 		count.stage[STAGE_DROPPED] = sets * folds + 1;
 	for (unsigned s = 0; s < STAGE_COUNT; s++)
 		count.fits = add_saturating(count.fits, count.stage[s]);
-	count.tasks = add_saturating(multiply_saturating(search_groups(search), fold_tasks), fold_tasks + 1);
+	count.tasks = add_saturating(search_tasks(spec, search, folds), most_tasks(spec, folds, 1) + 1);
 	if (count.stage[STAGE_LOFO])
-		count.tasks = add_saturating(count.tasks, multiply_saturating((units + together - 1) / together, fold_tasks));
+		count.tasks = add_saturating(count.tasks, most_tasks(spec, folds, units));
 	if (drops)
-		count.tasks = add_saturating(count.tasks, sets * fold_tasks + 1);
+		count.tasks = add_saturating(count.tasks, sets * most_tasks(spec, folds, 1) + 1);
 	return count;
 }
 
 static void count_all(const struct spec *spec, const struct study *study, const struct search *search, struct plan *plan)
 {
-	const struct engine *engine = engine_find(spec->models[0].engine);
 	size_t units_of[64] = {0};
 
 	plan->configurations = search_configurations(search);
 	plan->rounds = count_rounds(spec, study->unit_count, study->feature_count, units_of, 64);
 	for (uint64_t r = 0; r < plan->rounds; r++) {
-		struct round_count count = count_round(engine, search, spec, study->folds, units_of[r < 64 ? r : 63], r + 1 < plan->rounds);
+		struct round_count count = count_round(search, spec, study->folds, units_of[r < 64 ? r : 63], r + 1 < plan->rounds);
 
 		plan->fits = add_saturating(plan->fits, count.fits);
 		plan->tasks = add_saturating(plan->tasks, count.tasks);
@@ -190,7 +209,13 @@ int plan_make(const struct spec *spec, const struct study *study, struct plan *o
 	count_all(spec, study, search, &plan);
 	for (size_t m = 0; m < spec->model_count; m++)
 		plan.prunes = plan.prunes || search_prunes(search, m);
-	plan.search_tasks = multiply_saturating(search_groups(search), engine_find(spec->models[0].engine)->shares & ENGINE_SHARE_FOLDS ? 1 : study->folds);
+	for (size_t m = 0; m < spec->model_count && m < SPEC_MODELS_MAX; m++) {
+		uint64_t trials = search_model_trials(search, m, NULL);
+		bool shares = engine_find(spec->models[m].engine)->shares & ENGINE_SHARE_FOLDS;
+
+		plan.models[m] = (struct plan_model){trials, multiply_saturating(trials, study->folds), multiply_saturating(search_model_groups(search, m), shares ? 1 : study->folds)};
+		plan.search_tasks = add_saturating(plan.search_tasks, plan.models[m].tasks);
+	}
 	code = plan_memory(spec, study, search, &plan.memory, err);
 	search_close(search);
 	if (code)
@@ -268,8 +293,14 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 	json_decref(notes);
 	if (study->holdout_rows)
 		text_addf(out, "holdout        %s rows, read for reporting only\n", text_count((int64_t)study->holdout_rows, a));
-	text_addf(out, "model          %s, scored by %s (%s is better)\n", spec->models[0].engine, study->metric->name, study->metric->maximise ? "higher" : "lower");
+	text_add(out, spec->model_count > 1 ? "models         " : "model          ");
+	for (size_t m = 0; m < spec->model_count; m++)
+		text_addf(out, "%s%s", m ? ", " : "", spec->models[m].name);
+	text_addf(out, ", scored by %s (%s is better)\n", study->metric->name, study->metric->maximise ? "higher" : "lower");
 	text_addf(out, "search         %s configuration%s a round\n", count_text(plan->configurations, a), plan->configurations == 1 ? "" : "s");
+	for (size_t m = 0; spec->model_count > 1 && m < spec->model_count; m++)
+		text_addf(out, "%-15s%s: %s configuration%s, %s fits in %s task%s\n", "", spec->models[m].name, count_text(plan->models[m].configurations, a),
+		        plan->models[m].configurations == 1 ? "" : "s", count_text(plan->models[m].fits, b), count_text(plan->models[m].tasks, c), plan->models[m].tasks == 1 ? "" : "s");
 	if (strcmp(spec->hpo.pruner, "none"))
 		text_addf(out, "pruner         %s%s\n", spec->hpo.pruner, plan->prunes ? ": stops poor trials after some of their folds; the fits below are the most there can be" :
 		        " has nothing to stop: the engine answers all folds at once");
@@ -306,6 +337,14 @@ json_t *plan_json(const struct plan *plan, const struct spec *spec, const struct
 		if (stage_table[s].has_fits)
 			json_object_set_new(stages, stage_table[s].name, json_count(plan->fits_per_stage[s]));
 	json_object_set_new(object, "feature_notes", study_feature_notes(study));
+	if (spec->model_count > 1) {
+		json_t *models = json_array();
+
+		for (size_t m = 0; m < spec->model_count; m++)
+			json_array_append_new(models, json_pack("{s:s, s:o, s:o, s:o}", "name", spec->models[m].name, "configurations", json_count(plan->models[m].configurations),
+			        "fits", json_count(plan->models[m].fits), "tasks", json_count(plan->models[m].tasks)));
+		json_object_set_new(object, "models", models);
+	}
 	json_object_set_new(object, "configurations", json_count(plan->configurations));
 	json_object_set_new(object, "rounds", json_count(plan->rounds));
 	json_object_set_new(object, "fits", json_count(plan->fits));

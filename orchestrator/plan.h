@@ -16,6 +16,9 @@ struct plan {
 	uint64_t rounds;              /* at most */
 	uint64_t fits, tasks;         /* of the whole campaign, all rounds at most */
 	uint64_t round_fits[64], round_tasks[64]; /* of the first rounds */
+	struct plan_model {
+		uint64_t configurations, fits, tasks;
+	} models[SPEC_MODELS_MAX];    /* what is searched of each, in a round */
 	bool prunes;                  /* hpo.pruner may make some of the fits unnecessary */
 	uint64_t fits_per_stage[STAGE_COUNT]; /* of round 0, by enum stage_id */
 	uint64_t search_tasks;        /* of one round's search */

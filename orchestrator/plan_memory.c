@@ -33,6 +33,11 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+static const struct engine *engine_of(const struct spec *spec, const struct search *search, uint64_t trial)
+{
+	return engine_find(spec->models[search_model(search, trial)].engine);
+}
+
 static size_t left_out_together(const struct engine *engine, const struct spec *spec, const struct study *study)
 {
 	size_t units = spec->lofo.enabled && study->unit_count > 1 ? study->unit_count : 1;
@@ -58,10 +63,10 @@ static uint64_t of_params(const struct engine *engine, struct engine_size size, 
 
 uint64_t plan_memory_of_group(const struct spec *spec, const struct study *study, const struct search *search, uint64_t group, struct orch_err *err)
 {
-	const struct engine *engine = engine_find(spec->models[0].engine);
 	struct engine_size size = size_of(spec, study);
 	uint64_t trials[SEARCH_GROUP_MAX], bytes = 0;
 	size_t count = search_group_trials(search, group, trials);
+	const struct engine *engine = engine_of(spec, search, trials[0]);
 
 	size.variants = count;
 	for (size_t end = 0; end < 2 && engine->memory && count; end++) { /* free axes ascend: the largest is at one end */
@@ -85,22 +90,21 @@ static uint64_t next_sampled(uint64_t group, uint64_t step, uint64_t total)
 
 static int fit_bytes(const struct spec *spec, const struct study *study, const struct search *search, uint64_t *out, struct orch_err *err)
 {
-	const struct engine *engine = engine_find(spec->models[0].engine);
 	struct engine_size size = size_of(spec, study);
-	size_t left_out = left_out_together(engine, spec, study);
 	uint64_t total = search_groups(search), step = total / SAMPLED_GROUPS + 1, bytes = 0;
 
-	for (uint64_t group = 0; engine->memory && group < total; group = next_sampled(group, step, total)) {
+	for (uint64_t group = 0; group < total; group = next_sampled(group, step, total)) {
 		uint64_t trials[SEARCH_GROUP_MAX];
 		size_t count = search_group_trials(search, group, trials);
+		const struct engine *engine = engine_of(spec, search, trials[0]);
 
-		for (size_t end = 0; end < 2 && count; end++) {
+		for (size_t end = 0; end < 2 && count && engine->memory; end++) {
 			json_t *params = NULL;
 			int code = search_params(search, trials[end ? count - 1 : 0], &params, err);
 
 			if (code)
 				return code;
-			bytes = most(bytes, of_params(engine, size, count, left_out, params));
+			bytes = most(bytes, of_params(engine, size, count, left_out_together(engine, spec, study), params));
 			json_decref(params);
 		}
 	}

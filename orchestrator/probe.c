@@ -178,17 +178,21 @@ static int open_lofo(const struct fit_plan_request *search, const struct fit_pla
 	const struct study *study = search->study;
 	struct fit_plan_request request = *search;
 	struct task task = {0};
+	bool shares;
 	int code;
 
-	if (!study->spec->lofo.enabled || study->unit_count < 2 || !(engine_find(study->spec->models[0].engine)->shares & ENGINE_SHARE_LEFT_OUT))
+	if (!study->spec->lofo.enabled || study->unit_count < 2)
 		return 0;
 	code = fit_plan_task(fits, sample, &task, err);
 	if (code < 0)
 		return code;
 	*params = json_incref(json_object_get(json_array_get(json_object_get(task.line, "variants"), 0), "params"));
-	task_release(&task);
 	request.stage = STAGE_LOFO;
-	request.trial = 0;
+	request.trial = json_get_int(json_array_get(json_object_get(task.line, "variants"), 0), "trial", 0);
+	shares = engine_find(study->spec->models[search_model(search->search, (uint64_t)request.trial)].engine)->shares & ENGINE_SHARE_LEFT_OUT;
+	task_release(&task);
+	if (!shares)
+		return 0;
 	request.params = *params;
 	return fit_plan_open(&request, out, err);
 }
@@ -291,9 +295,13 @@ static void write_cache(const char *path, const struct measured *measured)
 
 bool probe_can(const struct spec *spec)
 {
-	const struct engine *engine = engine_find(spec->models[0].engine);
+	for (size_t m = 0; m < spec->model_count; m++) {
+		const struct engine *engine = engine_find(spec->models[m].engine);
 
-	return !engine->external && !engine->needs_permission;
+		if (engine->external || engine->needs_permission)
+			return false;
+	}
+	return true;
 }
 
 static int measure(const struct spec *spec, const struct study *study, const struct prepared *data, struct plan *plan, const struct search *search,
@@ -323,7 +331,7 @@ static int measure(const struct spec *spec, const struct study *study, const str
 	if (!code)
 		code = run_steps(spec, study, data, plan, 1, probing, err);
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t group = samples[i] / (plan->search_tasks / search_groups(search));
+		uint64_t group = fit_plan_group(fits, samples[i]);
 
 		out->search[i] = probing->least[i];
 		out->over = out->over || (probing->over && !isfinite(probing->least[i]));

@@ -139,6 +139,8 @@ static int read_best(struct round_run *run, struct orch_err *err)
 		code = orch_fail(err, ORCH_EDAMAGED, "01_hpo/best.json of round %u has no \"params\"", run->round);
 	else
 		run->params = json_incref(json_object_get(best, "params"));
+	if (!code)
+		run->campaign->study->model = search_model(run->search, (uint64_t)run->trial);
 	json_decref(best);
 	return code;
 }

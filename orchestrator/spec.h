@@ -90,6 +90,7 @@ struct spec_model {
 	struct spec_axis *space; /* what is searched of it */
 	size_t axis_count;
 };
+#define SPEC_MODELS_MAX 32
 struct spec_hpo {
 	enum spec_sampler sampler;
 	int64_t trials; /* 0: all of the grid */

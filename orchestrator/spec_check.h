@@ -66,8 +66,10 @@ const struct engine *spec_engine_of(const struct yaml_node *model);
 /* The engine's declaration of a parameter, and its value as JSON; NULL after telling an error. */
 const struct param_def *spec_take_parameter(struct spec_check *check, const struct engine *engine, const struct yaml_node *key);
 json_t *spec_take_parameter_value(struct spec_check *check, const struct param_def *def, const char *name, const struct yaml_node *node);
+/* What a model searches; where: how messages name it. NULL after telling an error. */
+json_t *spec_take_model_space(struct spec_check *check, const struct yaml_node *model, const char *where, const struct yaml_node *node);
 /* The axes as the samplers see them: conditions that name nothing, or go in a circle. */
-void spec_check_space(struct spec_check *check, const json_t *hpo, const json_t *fixed, const struct yaml_node *place);
+void spec_check_space(struct spec_check *check, const json_t *axes, const json_t *fixed, const struct yaml_node *place);
 /* What concerns several keys at once. */
 void spec_check_together(struct spec_check *check, const json_t *resolved);
 

@@ -290,29 +290,87 @@ static void build_axis(struct builder *builder, struct spec_axis *axis, const ch
 		expect(builder, axis->low < axis->high && axis->step >= 0, "hpo.space");
 }
 
-static void build_model(struct builder *builder, const json_t *resolved)
+static void build_model(struct builder *builder, struct spec_model *out, const json_t *model, json_t *space)
 {
-	struct spec *spec = builder->spec;
-	json_t *model = json_object_get(resolved, "model"), *hpo = json_object_get(resolved, "hpo"), *space = json_object_get(hpo, "space"), *axis;
 	const struct engine *engine = engine_find(json_get_text(model, "engine", ""));
 	const char *name;
+	json_t *axis;
 
 	expect(builder, engine, "model.engine");
 	expect(builder, json_is_object(json_object_get(model, "params")), "model.params");
 	expect(builder, !engine || !engine->external || json_is_string(json_object_get(model, "run")), "model.run");
-	spec->models = room(builder, 1, sizeof *spec->models);
-	spec->model_count = 1;
-	spec->models[0] = (struct spec_model){.engine = text_of(builder, model, "engine"), .params = json_object_get(model, "params"), .run = text_of(builder, model, "run")};
+	expect(builder, json_is_object(space), "hpo.space");
+	*out = (struct spec_model){.engine = text_of(builder, model, "engine"), .params = json_object_get(model, "params"), .run = text_of(builder, model, "run")};
+	out->name = json_object_get(model, "name") ? text_of(builder, model, "name") : out->engine;
+	out->space = room(builder, json_object_size(space), sizeof *out->space);
+	json_object_foreach(space, name, axis)
+		build_axis(builder, &out->space[out->axis_count++], name, axis);
+}
+
+static bool has_choice(const struct spec_axis *axis, const json_t *choice)
+{
+	for (size_t c = 0; c < axis->choice_count; c++)
+		if (json_equal(axis->choices[c], choice))
+			return true;
+	return false;
+}
+
+static bool has_text(const struct spec_axis *axis)
+{
+	for (size_t c = 0; c < axis->choice_count; c++)
+		if (!json_is_number(axis->choices[c]) && !json_is_null(axis->choices[c]))
+			return true;
+	return false;
+}
+
+/* An axis that several models have is one column: of text when one of them has text, else of numbers; its choices are those of all. */
+static void join_axis(struct builder *builder, struct spec_hpo *hpo, const struct spec_axis *axis)
+{
+	struct spec_axis *known = NULL;
+	json_t **choices;
+
+	for (size_t a = 0; a < hpo->axis_count; a++)
+		if (!strcmp(hpo->space[a].name, axis->name))
+			known = &hpo->space[a];
+	if (!known) {
+		hpo->space[hpo->axis_count++] = *axis;
+		return;
+	}
+	if (known->kind != axis->kind && !has_text(known)) {
+		*known = has_text(axis) ? *axis : known->kind == SPEC_AXIS_CHOICE ? *axis : *known;
+		return;
+	}
+	choices = room(builder, known->choice_count + axis->choice_count, sizeof *choices);
+	for (size_t c = 0; c < known->choice_count; c++)
+		choices[c] = known->choices[c];
+	known->choices = choices;
+	for (size_t c = 0; c < axis->choice_count; c++)
+		if (!has_choice(known, axis->choices[c]))
+			choices[known->choice_count++] = axis->choices[c];
+}
+
+static void build_search(struct builder *builder, const json_t *resolved)
+{
+	struct spec *spec = builder->spec;
+	json_t *hpo = json_object_get(resolved, "hpo"), *models = json_object_get(resolved, "models"), *model;
+	size_t m, axes = 0;
+
+	spec->model_count = json_is_array(models) ? json_array_size(models) : 1;
+	expect(builder, spec->model_count, "models");
+	spec->models = room(builder, spec->model_count + 1, sizeof *spec->models);
+	if (!json_is_array(models))
+		build_model(builder, &spec->models[0], json_object_get(resolved, "model"), json_object_get(hpo, "space"));
+	json_array_foreach(models, m, model)
+		build_model(builder, &spec->models[m], model, json_object_get(model, "space"));
 	spec->hpo.sampler = choice_of("hpo.sampler", hpo);
 	spec->hpo.trials = json_get_int(hpo, "trials", 0);
 	spec->hpo.pruner = text_of(builder, hpo, "pruner");
-	expect(builder, json_is_object(space), "hpo.space");
-	spec->hpo.space = room(builder, json_object_size(space), sizeof *spec->hpo.space);
-	json_object_foreach(space, name, axis)
-		build_axis(builder, &spec->hpo.space[spec->hpo.axis_count++], name, axis);
-	spec->models[0].name = spec->models[0].engine;
-	spec->models[0].space = spec->hpo.space;
-	spec->models[0].axis_count = spec->hpo.axis_count;
+	for (m = 0; m < spec->model_count; m++)
+		axes += spec->models[m].axis_count;
+	spec->hpo.space = room(builder, axes, sizeof *spec->hpo.space);
+	for (m = 0; m < spec->model_count; m++)
+		for (size_t a = 0; a < spec->models[m].axis_count; a++)
+			join_axis(builder, &spec->hpo, &spec->models[m].space[a]);
 }
 
 static void build_rfe(struct builder *builder, const json_t *object)
@@ -381,7 +439,7 @@ int spec_from_resolved(json_t *resolved, const char *path, const char *base, str
 	complete_section(&builder, "", spec->resolved);
 	build_data(&builder, json_object_get(spec->resolved, "data"));
 	build_split(&builder, json_object_get(spec->resolved, "split"));
-	build_model(&builder, spec->resolved);
+	build_search(&builder, spec->resolved);
 	build_rfe(&builder, json_object_get(spec->resolved, "rfe"));
 	build_rest(&builder, spec->resolved);
 	if (builder.wrong) {
@@ -443,20 +501,25 @@ static void differ(struct text_buf *out, const char *path, const json_t *before,
 			differ_below(out, path, key, NULL, value);
 }
 
-static json_t *names_in_order(const json_t *object)
+/* The names of what each model searches, in order. */
+static json_t *names_in_order(const json_t *resolved)
 {
-	json_t *names = json_array(), *value;
+	json_t *names = json_array(), *models = json_object_get(resolved, "models"), *model, *value;
 	const char *name;
+	size_t m;
 
-	json_object_foreach((json_t *)object, name, value)
+	json_object_foreach(json_object_get(json_object_get(resolved, "hpo"), "space"), name, value)
 		json_array_append_new(names, json_string_nocheck(name));
+	json_array_foreach(models, m, model)
+		json_object_foreach(json_object_get(model, "space"), name, value)
+			json_array_append_new(names, json_string_nocheck(name));
 	return names;
 }
 
 char *spec_difference(const json_t *before, const json_t *after)
 {
 	struct text_buf out = {0};
-	json_t *was = names_in_order(json_object_get(json_object_get(before, "hpo"), "space")), *is = names_in_order(json_object_get(json_object_get(after, "hpo"), "space"));
+	json_t *was = names_in_order(before), *is = names_in_order(after);
 
 	differ(&out, "", before, after);
 	if (!out.length && !json_equal(was, is))

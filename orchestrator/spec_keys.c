@@ -72,10 +72,10 @@ const struct spec_key spec_keys[] = {
 	{"seed", SPEC_INT, "42", 0, 9007199254740992.0, NULL, NULL, "everything random comes from it", NULL, NULL},
 	{"metric", SPEC_OWN, "null", 0, 0, NULL, NULL, "what is optimised; default rmse, logloss or cmae by task", spec_take_metric, NULL /* from the table of metrics */},
 	{"model", SPEC_OWN, "null", 0, 0, NULL, NULL, "engine and its parameters", spec_take_model, NULL /* from the table of engines */},
-	{"models", SPEC_OWN, "null", 0, 0, NULL, "*", "several models, searched together", spec_take_models, NULL},
+	{"models", SPEC_OWN, "null", 0, 0, NULL, NULL, "instead of model: a list of models, each with its parameters and its space; the best of all goes on", spec_take_models, NULL /* as model */},
 
 	{"hpo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the search; without it one configuration is tried", NULL, NULL},
-	{"hpo.sampler", SPEC_CHOICE, "\"grid\"", 0, 0, "grid random sobol tpe gp", "gp", "how configurations are chosen", NULL, NULL},
+	{"hpo.sampler", SPEC_CHOICE, "\"grid\"", 0, 0, "grid random sobol tpe gp", NULL, "how configurations are chosen", NULL, NULL},
 	{"hpo.trials", SPEC_INT, "0", 0, 1e12, NULL, NULL, "configurations a round, over all resumes; with grid: all of it", NULL, NULL},
 	{"hpo.pruner", SPEC_CHOICE, "\"none\"", 0, 0, "none median halving hyperband paired", NULL, "stops poor trials after some of their folds", NULL, NULL},
 	{"hpo.space", SPEC_OWN, "{}", 0, 0, NULL, NULL, "parameter: [choices], {float: [low, high], log: true} or {int: [low, high], step: 1}, each with when: {parameter: value}",

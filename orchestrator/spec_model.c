@@ -150,9 +150,9 @@ static bool know_placeholder(const void *context, const char *name, struct text_
 	return true;
 }
 
-static void check_template(struct spec_check *check, const struct yaml_node *run, const json_t *params)
+static void check_template(struct spec_check *check, const struct yaml_node *run, const struct yaml_node *space, const json_t *params)
 {
-	struct placeholders places = {.params = params, .space = spec_yaml_get(spec_yaml_get(check->document->root, "hpo"), "space")}, *context = &places;
+	struct placeholders places = {.params = params, .space = space}, *context = &places;
 	struct orch_err err = {0};
 	char **argv = NULL;
 
@@ -163,7 +163,7 @@ static void check_template(struct spec_check *check, const struct yaml_node *run
 	command_arguments_release(argv);
 }
 
-static json_t *take_run(struct spec_check *check, const struct engine *engine, const struct yaml_node *model, const json_t *params)
+static json_t *take_run(struct spec_check *check, const struct engine *engine, const struct yaml_node *model, bool listed, const json_t *params)
 {
 	const struct yaml_node *run = spec_yaml_get(model, "run"), *protocol = spec_yaml_get(model, "protocol");
 
@@ -175,17 +175,17 @@ static json_t *take_run(struct spec_check *check, const struct engine *engine, c
 		spec_error(check, run ? run : model, "engine %s needs model.run: the command line, with placeholders like {fold} and {data}", engine->name);
 		return json_null();
 	}
-	check_template(check, run, params);
+	check_template(check, run, listed ? spec_yaml_get(model, "space") : spec_yaml_get(spec_yaml_get(check->document->root, "hpo"), "space"), params);
 	return json_string_nocheck(run->text);
 }
 
-static void take_parameters(struct spec_check *check, const struct engine *engine, const struct yaml_node *node, json_t *params)
+static void take_parameters(struct spec_check *check, const struct engine *engine, const struct yaml_node *node, bool listed, json_t *params)
 {
 	for (size_t i = 0; i < node->count; i++) {
 		const char *name = node->keys[i]->text;
 		const struct param_def *def;
 
-		if (!strcmp(name, "engine") || (engine->external && (!strcmp(name, "run") || !strcmp(name, "protocol"))))
+		if (!strcmp(name, "engine") || (listed && !strcmp(name, "space")) || (engine->external && (!strcmp(name, "run") || !strcmp(name, "protocol"))))
 			continue;
 		def = spec_take_parameter(check, engine, node->keys[i]);
 		if (def)
@@ -193,27 +193,80 @@ static void take_parameters(struct spec_check *check, const struct engine *engin
 	}
 }
 
-json_t *spec_take_model(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+/* where: "model", or an entry of the list. */
+static json_t *take_model(struct spec_check *check, const char *where, bool listed, const struct yaml_node *node)
 {
 	const struct engine *engine;
 	json_t *params;
 	char is[SPEC_WHAT_MAX];
 
 	if (node->kind != YAML_MAP) {
-		spec_error(check, node, "%s must be a mapping like {engine: ridge, alpha: 1}, not %s", key->path, spec_what_it_is(node, is));
+		spec_error(check, node, "%s must be a mapping like {engine: ridge, alpha: 1}, not %s", where, spec_what_it_is(node, is));
 		return NULL;
 	}
 	engine = take_engine(check, node);
 	if (!engine)
 		return NULL;
 	params = json_object();
-	take_parameters(check, engine, node, params);
+	take_parameters(check, engine, node, listed, params);
 	add_defaults(engine, params);
-	return json_pack("{s:s, s:o, s:o}", "engine", engine->name, "params", params, "run", take_run(check, engine, node, params));
+	return json_pack("{s:s, s:o, s:o}", "engine", engine->name, "params", params, "run", take_run(check, engine, node, listed, params));
+}
+
+json_t *spec_take_model(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+{
+	return spec_is_nothing(node) ? json_null() : take_model(check, key->path, false, node);
+}
+
+/* The engine's name, numbered from its second time on. */
+static char *model_name(const json_t *models, const char *engine)
+{
+	unsigned times = 1;
+	json_t *model;
+	size_t i;
+
+	json_array_foreach(models, i, model)
+		times += !strcmp(json_get_text(model, "engine", ""), engine);
+	return times == 1 ? mem_text(engine) : text_format("%s_%u", engine, times);
+}
+
+static json_t *take_entry(struct spec_check *check, const json_t *models, size_t index, const struct yaml_node *node)
+{
+	char *where = text_format("models[%zu]", index), *space_where = text_format("%s.space", where), *name;
+	json_t *model = take_model(check, where, true, node), *space = NULL;
+
+	if (model) {
+		name = model_name(models, json_get_text(model, "engine", ""));
+		json_object_set_new(model, "name", json_string_nocheck(name));
+		space = spec_take_model_space(check, node, space_where, spec_yaml_get(node, "space"));
+		json_object_set_new(model, "space", space ? space : json_object());
+		free(name);
+	}
+	free(space_where);
+	free(where);
+	return model;
 }
 
 json_t *spec_take_models(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
 {
-	spec_error(check, node, "%s: several models are not available yet; give one as model:", key->path);
-	return NULL;
+	json_t *models;
+	char is[SPEC_WHAT_MAX];
+
+	if (spec_is_nothing(node))
+		return json_null();
+	if (node->kind != YAML_LIST || !node->count || node->count > SPEC_MODELS_MAX) {
+		spec_error(check, node, "%s must be a list of 1 to %d models like {engine: ridge, space: {alpha: [0.1, 1]}}, not %s", key->path, SPEC_MODELS_MAX,
+		        node->kind == YAML_LIST ? node->count ? "a longer one" : "an empty list" : spec_what_it_is(node, is));
+		return NULL;
+	}
+	if (spec_yaml_get(check->document->root, "model") && !spec_is_nothing(spec_yaml_get(check->document->root, "model")))
+		spec_error(check, node, "a campaign has model or models, not both");
+	models = json_array();
+	for (size_t i = 0; i < node->count; i++) {
+		json_t *model = take_entry(check, models, i, node->items[i]);
+
+		if (model)
+			json_array_append_new(models, model);
+	}
+	return models;
 }

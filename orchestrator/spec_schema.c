@@ -93,13 +93,15 @@ static bool is_offered(const struct engine *engine)
 }
 
 /* {"if": engine is this one, "then": its parameters and no others}. */
-static json_t *engine_schema(const struct engine *engine)
+static json_t *engine_schema(const struct engine *engine, const char *space)
 {
 	json_t *properties = parse_or_die("{\"engine\":true}", "engine"), *then = json_pack("{s:O}", "properties", properties);
 
 	for (const struct param_def *def = engine->params; def && def->name; def++)
 		if (strcmp(def->name, "*"))
 			json_object_set_new(properties, def->name, param_schema(def));
+	if (space)
+		json_object_set_new(properties, "space", parse_or_die(space, "space"));
 	if (engine->external) {
 		json_object_set_new(properties, "run", parse_or_die("{\"type\":\"string\",\"description\":\"command line with placeholders like {fold} and {data}\"}", "run"));
 		json_object_set_new(then, "required", json_pack("[s]", "run"));
@@ -109,14 +111,15 @@ static json_t *engine_schema(const struct engine *engine)
 	return json_pack("{s:{s:{s:{s:s}}}, s:o}", "if", "properties", "engine", "const", engine->name, "then", then);
 }
 
-static json_t *model_schema(void)
+/* space: schema of what an entry of models searches; NULL: of model, which has none. */
+static json_t *model_schema(const char *space)
 {
 	json_t *names = json_array(), *branches = json_array();
 
 	for (size_t e = 0; engine_table[e]; e++)
 		if (is_offered(engine_table[e])) {
 			json_array_append_new(names, json_string(engine_table[e]->name));
-			json_array_append_new(branches, engine_schema(engine_table[e]));
+			json_array_append_new(branches, engine_schema(engine_table[e], space));
 		}
 	return json_pack("{s:s, s:[s], s:{s:{s:o}}, s:o}", "type", "object", "required", "engine", "properties", "engine", "enum", names, "allOf", branches);
 }
@@ -138,7 +141,9 @@ static json_t *section_schema(const char *section);
 static json_t *own_schema(const struct spec_key *key)
 {
 	if (!strcmp(key->path, "model"))
-		return model_schema();
+		return model_schema(NULL);
+	if (!strcmp(key->path, "models"))
+		return json_pack("{s:s, s:i, s:i, s:o}", "type", "array", "minItems", 1, "maxItems", SPEC_MODELS_MAX, "items", model_schema(spec_key_find("hpo", "space")->schema));
 	return !strcmp(key->path, "metric") ? metric_schema() : parse_or_die(key->schema, key->path);
 }
 
@@ -221,7 +226,7 @@ json_t *spec_schema(void)
 	json_t *schema = section_schema(""), *data = json_object_get(json_object_get(schema, "properties"), "data");
 
 	json_object_set_new(data, "oneOf", parse_or_die("[{\"required\":[\"source\"]},{\"required\":[\"sql\",\"id\"]}]", "data"));
-	json_array_append_new(json_object_get(schema, "required"), json_string("model"));
+	json_object_set_new(schema, "oneOf", parse_or_die("[{\"required\":[\"model\"]},{\"required\":[\"models\"]}]", "model"));
 	json_object_set_new(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
 	json_object_set_new(schema, "title", json_string("orch campaign"));
 	return schema;
@@ -244,7 +249,7 @@ static void add_default(struct text_buf *out, const struct spec_key *key)
 	char text[TEXT_NUMBER_MAX];
 
 	if (!value)
-		text_add(out, " [required]");
+		text_add(out, " [required, or models]");
 	else if (key->kind == SPEC_BYTES && number > 0)
 		text_addf(out, " [default %s]", text_bytes((uint64_t)number, text));
 	else if (key->kind == SPEC_SECONDS)
@@ -264,7 +269,7 @@ static void add_key(struct text_buf *out, const struct spec_key *key)
 	if (key->choices)
 		text_addf(out, " (%s)", key->choices);
 	if (!strcmp(key->path, "model"))
-		text_add(out, " [required]");
+		text_add(out, " [required, or models]");
 	else
 		add_default(out, key);
 	if (key->unavailable)

@@ -12,6 +12,7 @@
 /* One axis on its way. */
 struct axis {
 	struct spec_check *check;
+	const char *where; /* "hpo.space" */
 	const char *name;
 	const struct param_def *def;
 	const struct yaml_node *node; /* of its value */
@@ -24,7 +25,7 @@ static json_t *take_choices(const struct axis *axis, const struct yaml_node *lis
 	char is[SPEC_WHAT_MAX];
 
 	if (list->kind != YAML_LIST || !list->count || list->count > LIST_MAX) {
-		spec_error(axis->check, list, "hpo.space.%s must be a list of 1 to 10,000 values, {float: [low, high]} or {int: [low, high]}, not %s", axis->name,
+		spec_error(axis->check, list, "%s.%s must be a list of 1 to 10,000 values, {float: [low, high]} or {int: [low, high]}, not %s", axis->where, axis->name,
 		        list->kind == YAML_LIST ? list->count ? "a longer one" : "an empty list" : spec_what_it_is(list, is));
 		return choices;
 	}
@@ -34,7 +35,7 @@ static json_t *take_choices(const struct axis *axis, const struct yaml_node *lis
 		char *text = value ? json_text(value, JSON_STYLE_CANONICAL) : mem_text("");
 
 		if (value && json_object_get(seen, text))
-			spec_error(axis->check, list->items[i], "hpo.space.%s holds %s twice", axis->name, text);
+			spec_error(axis->check, list->items[i], "%s.%s holds %s twice", axis->where, axis->name, text);
 		json_object_set_new_nocheck(seen, text, json_true());
 		json_array_append_new(choices, value);
 		free(text);
@@ -58,7 +59,7 @@ static bool take_end(const struct axis *axis, const struct yaml_node *node, doub
 	bool good = json_is_number(value) && (!axis->integer || is_whole(json_number_value(value)));
 
 	if (!good) {
-		spec_error(axis->check, node, "hpo.space.%s: a range ends at %s, not %s", axis->name, axis->integer ? "integers" : "numbers", spec_what_it_is(node, is));
+		spec_error(axis->check, node, "%s.%s: a range ends at %s, not %s", axis->where, axis->name, axis->integer ? "integers" : "numbers", spec_what_it_is(node, is));
 		json_decref(value);
 		return false;
 	}
@@ -77,23 +78,23 @@ static bool take_ends(const struct axis *axis, const struct yaml_node *range, do
 	char is[SPEC_WHAT_MAX];
 
 	if (range->kind != YAML_LIST || range->count != 2) {
-		spec_error(axis->check, range, "hpo.space.%s: a range is [low, high], not %s", axis->name,
+		spec_error(axis->check, range, "%s.%s: a range is [low, high], not %s", axis->where, axis->name,
 		        range->kind == YAML_LIST ? "a list of another length" : spec_what_it_is(range, is));
 		return false;
 	}
 	if (axis->def->kind == PARAM_BOOL || axis->def->kind == PARAM_CHOICE) {
-		spec_error(axis->check, range, "hpo.space.%s has no range of values; give a list", axis->name);
+		spec_error(axis->check, range, "%s.%s has no range of values; give a list", axis->where, axis->name);
 		return false;
 	}
 	if (!axis->integer && (axis->def->kind == PARAM_INT || axis->def->kind == PARAM_INT_OR_NULL)) {
-		spec_error(axis->check, range, "hpo.space.%s takes integers: write {int: [low, high]}", axis->name);
+		spec_error(axis->check, range, "%s.%s takes integers: write {int: [low, high]}", axis->where, axis->name);
 		return false;
 	}
 	if (!take_end(axis, range->items[0], low) || !take_end(axis, range->items[1], high))
 		return false;
 	if (*low < *high)
 		return true;
-	spec_error(axis->check, range, "hpo.space.%s: [%.15g, %.15g] is no range; the low end comes first", axis->name, *low, *high);
+	spec_error(axis->check, range, "%s.%s: [%.15g, %.15g] is no range; the low end comes first", axis->where, axis->name, *low, *high);
 	return false;
 }
 
@@ -108,7 +109,7 @@ static bool take_step(const struct axis *axis, const struct yaml_node *node, dou
 		*out = step;
 		return true;
 	}
-	spec_error(axis->check, node, "hpo.space.%s.step must be %s above 0 and at most %.15g, not %s", axis->name, axis->integer ? "an integer" : "a number", width,
+	spec_error(axis->check, node, "%s.%s.step must be %s above 0 and at most %.15g, not %s", axis->where, axis->name, axis->integer ? "an integer" : "a number", width,
 	        spec_what_it_is(node, is));
 	return false;
 }
@@ -122,9 +123,9 @@ static bool take_log(const struct axis *axis, const struct yaml_node *node, doub
 	*out = json_is_true(value);
 	json_decref(value);
 	if (!good)
-		spec_error(axis->check, node, "hpo.space.%s.log must be true or false, not %s", axis->name, spec_what_it_is(node, is));
+		spec_error(axis->check, node, "%s.%s.log must be true or false, not %s", axis->where, axis->name, spec_what_it_is(node, is));
 	else if (*out && low <= 0)
-		spec_error(axis->check, node, "hpo.space.%s.log needs a range above 0, not one from %.15g", axis->name, low);
+		spec_error(axis->check, node, "%s.%s.log needs a range above 0, not one from %.15g", axis->where, axis->name, low);
 	return good && !(*out && low <= 0);
 }
 
@@ -155,16 +156,16 @@ static bool known_keys(const struct axis *axis)
 			;
 		kinds += known < 3;
 		if (known >= 4 && spec_yaml_get(node, "choices"))
-			spec_error(axis->check, key, "hpo.space.%s: %s is for ranges, not for choices", axis->name, key->text);
+			spec_error(axis->check, key, "%s.%s: %s is for ranges, not for choices", axis->where, axis->name, key->text);
 		if (known < 6)
 			continue;
 		suggestion = spec_suggestion(key->text, names, 6);
-		spec_error(axis->check, key, "there is no key \"%s\" in hpo.space.%s%s", key->text, axis->name, suggestion);
+		spec_error(axis->check, key, "there is no key \"%s\" in %s.%s%s", key->text, axis->where, axis->name, suggestion);
 		free(suggestion);
 		return false;
 	}
 	if (kinds != 1)
-		spec_error(axis->check, node, "hpo.space.%s needs one of float: [low, high], int: [low, high], choices: [...]", axis->name);
+		spec_error(axis->check, node, "%s.%s needs one of float: [low, high], int: [low, high], choices: [...]", axis->where, axis->name);
 	return kinds == 1;
 }
 
@@ -174,12 +175,12 @@ static json_t *take_when(const struct axis *axis, const struct yaml_node *when)
 	char is[SPEC_WHAT_MAX];
 
 	if (when->kind != YAML_MAP || !when->count)
-		spec_error(axis->check, when, "hpo.space.%s.when must be {parameter: value}, not %s", axis->name, when->kind == YAML_MAP ? "an empty mapping" : spec_what_it_is(when, is));
+		spec_error(axis->check, when, "%s.%s.when must be {parameter: value}, not %s", axis->where, axis->name, when->kind == YAML_MAP ? "an empty mapping" : spec_what_it_is(when, is));
 	for (size_t i = 0; when->kind == YAML_MAP && i < when->count; i++)
 		if (when->items[i]->kind == YAML_SCALAR)
 			json_object_set_new_nocheck(object, when->keys[i]->text, spec_scalar(when->items[i]));
 		else
-			spec_error(axis->check, when->items[i], "hpo.space.%s.when compares %s with one value, not %s", axis->name, when->keys[i]->text,
+			spec_error(axis->check, when->items[i], "%s.%s.when compares %s with one value, not %s", axis->where, axis->name, when->keys[i]->text,
 			        spec_what_it_is(when->items[i], is));
 	return object;
 }
@@ -200,22 +201,21 @@ static json_t *take_axis(struct axis *axis)
 	return object;
 }
 
-json_t *spec_take_space(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+json_t *spec_take_model_space(struct spec_check *check, const struct yaml_node *model, const char *where, const struct yaml_node *node)
 {
-	const struct yaml_node *model = spec_yaml_get(check->document->root, "model");
 	const struct engine *engine = spec_engine_of(model);
 	json_t *space;
 	char is[SPEC_WHAT_MAX];
 
-	if (spec_is_nothing(node))
+	if (!node || spec_is_nothing(node))
 		return json_object();
 	if (node->kind != YAML_MAP) {
-		spec_error(check, node, "%s must be a mapping of parameters to lists or ranges, not %s", key->path, spec_what_it_is(node, is));
+		spec_error(check, node, "%s must be a mapping of parameters to lists or ranges, not %s", where, spec_what_it_is(node, is));
 		return NULL;
 	}
 	space = json_object();
 	for (size_t i = 0; engine && i < node->count; i++) {
-		struct axis axis = {.check = check, .name = node->keys[i]->text, .node = node->items[i]};
+		struct axis axis = {.check = check, .where = where, .name = node->keys[i]->text, .node = node->items[i]};
 
 		axis.def = spec_take_parameter(check, engine, node->keys[i]);
 		if (!axis.def)
@@ -225,6 +225,17 @@ json_t *spec_take_space(struct spec_check *check, const struct spec_key *key, co
 		json_object_set_new_nocheck(space, axis.name, take_axis(&axis));
 	}
 	return space;
+}
+
+json_t *spec_take_space(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+{
+	const struct yaml_node *models = spec_yaml_get(check->document->root, "models");
+
+	if (models && !spec_is_nothing(node)) {
+		spec_error(check, node, "with models, each entry has its own space; %s has no place", key->path);
+		return NULL;
+	}
+	return spec_take_model_space(check, spec_yaml_get(check->document->root, "model"), key->path, node);
 }
 
 /* ---- all axes together ---- */
@@ -244,9 +255,9 @@ static struct space_axis space_axis_of(const char *name, json_t *object, json_t 
 	return axis;
 }
 
-void spec_check_space(struct spec_check *check, const json_t *hpo, const json_t *fixed, const struct yaml_node *place)
+void spec_check_space(struct spec_check *check, const json_t *axes, const json_t *fixed, const struct yaml_node *place)
 {
-	json_t *axes = json_object_get(hpo, "space"), *object;
+	json_t *object;
 	struct space_axis *list = mem_must(json_object_size(axes) + 1, sizeof *list);
 	struct space *space = NULL;
 	struct orch_err err = {0};
@@ -254,10 +265,10 @@ void spec_check_space(struct spec_check *check, const json_t *hpo, const json_t 
 	const char *name;
 	size_t count = 0, values = 1;
 
-	json_object_foreach(axes, name, object)
+	json_object_foreach((json_t *)axes, name, object)
 		values += json_array_size(json_object_get(object, "choices"));
 	choices = room = mem_must(values, sizeof *room);
-	json_object_foreach(axes, name, object)
+	json_object_foreach((json_t *)axes, name, object)
 		list[count++] = space_axis_of(name, object, &choices);
 	if (space_open(list, count, fixed, &space, &err))
 		spec_error(check, place, "%s", err.text);

@@ -166,24 +166,45 @@ static void check_folds(struct spec_check *check, const json_t *folds)
 
 /* ---- search ---- */
 
+/* What one model searches. */
+static void check_space(struct spec_check *check, const json_t *model, const json_t *space, const struct yaml_node *place, bool grid, bool sound)
+{
+	const char *name;
+	json_t *axis;
+
+	json_object_foreach((json_t *)space, name, axis)
+		if (grid && json_is_object(axis) && strcmp(json_get_text(axis, "kind", "choice"), "choice"))
+			spec_error(check, spec_yaml_get(place, name), "a grid takes lists: give the values of %s, or set sampler: random and trials", name);
+	if (sound && json_is_object(space))
+		spec_check_space(check, space, json_object_get(model, "params"), place);
+}
+
 static void check_search(struct spec_check *check, const json_t *resolved, bool sound)
 {
-	const json_t *hpo = json_object_get(resolved, "hpo"), *model = json_object_get(resolved, "model");
-	const char *sampler = json_get_text(hpo, "sampler", ""), *name;
-	json_t *trials = json_object_get(hpo, "trials"), *space = json_object_get(hpo, "space"), *axis;
-	bool grid = !strcmp(sampler, "grid");
+	const json_t *hpo = json_object_get(resolved, "hpo");
+	json_t *trials = json_object_get(hpo, "trials"), *space = json_object_get(hpo, "space"), *models = json_object_get(resolved, "models"), *model;
+	const struct yaml_node *list = spec_yaml_get(check->document->root, "models");
+	const char *sampler = json_get_text(hpo, "sampler", "");
+	bool grid = !strcmp(sampler, "grid"), searched = json_is_array(models) ? false : is_given(check, "hpo", "space");
+	size_t m;
 
 	if (grid && json_integer_value(trials))
 		spec_error(check, node_at(check, "hpo.trials"), "a grid tries all of its configurations: remove hpo.trials, or set sampler: random");
 	if (!grid && *sampler && json_is_integer(trials) && !json_integer_value(trials))
 		spec_error(check, node_at(check, "hpo.trials"), "sampler %s needs hpo.trials: how many configurations to try", sampler);
-	if (!grid && *sampler && json_is_object(space) && !is_given(check, "hpo", "space"))
-		spec_error(check, node_at(check, "hpo"), "sampler %s needs hpo.space: what to search", sampler);
-	json_object_foreach(space, name, axis)
-		if (grid && json_is_object(axis) && strcmp(json_get_text(axis, "kind", "choice"), "choice"))
-			spec_error(check, spec_yaml_get(node_at(check, "hpo.space"), name), "a grid takes lists: give the values of %s, or set sampler: random and trials", name);
-	if (sound && json_is_object(space))
-		spec_check_space(check, hpo, json_object_get(model, "params"), node_at(check, "hpo.space"));
+	else if (!grid && *sampler && json_is_array(models) && (size_t)json_integer_value(trials) < json_array_size(models))
+		spec_error(check, node_at(check, "hpo.trials"), "hpo.trials is for all models together: %lld are too few for %zu", (long long)json_integer_value(trials),
+		        json_array_size(models));
+	if (!json_is_array(models))
+		check_space(check, json_object_get(resolved, "model"), space, node_at(check, "hpo.space"), grid, sound);
+	json_array_foreach(models, m, model) {
+		if (sound) /* else an entry that is wrong is missing here */
+			check_space(check, model, json_object_get(model, "space"), spec_yaml_get(list->items[m], "space") ? spec_yaml_get(list->items[m], "space") : list->items[m],
+			        grid, sound);
+		searched = searched || json_object_size(json_object_get(model, "space"));
+	}
+	if (!grid && *sampler && json_is_object(space) && !searched)
+		spec_error(check, node_at(check, "hpo"), json_is_array(models) ? "sampler %s needs a space in one of the models: what to search" : "sampler %s needs hpo.space: what to search", sampler);
 }
 
 void spec_check_together(struct spec_check *check, const json_t *resolved)

@@ -16,6 +16,7 @@
 
 enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_DIAGNOSTICS, STAGE_PLOTS, STAGE_COUNT };
 
+struct search;
 /* What a writer may look at. */
 struct stage_context {
 	struct study *study;       /* selected to the round's features (05_dropped: still the round's features) */
@@ -48,6 +49,8 @@ extern const struct stage stage_table[STAGE_COUNT];
 int stage_write_json(const struct stage_context *context, const char *name, const json_t *value, struct orch_err *err); /* pretty */
 int stage_read_json(const struct stage_context *context, enum stage_id stage, const char *name, json_t **out, struct orch_err *err);
 int stage_round_read_json(const struct stage_context *context, unsigned round, enum stage_id stage, const char *name, json_t **out, struct orch_err *err);
+/* study->model as 01_hpo chose it; 0 while it has not. Called before a stage is written. */
+int stage_choose_model(const struct stage_context *context, struct orch_err *err);
 /* Fold scores of one (trial, left_out) of a stage: out[folds], NaN where failed or absent. */
 int stage_fold_scores(const struct stage_context *context, enum stage_id stage, int64_t trial, const char *left_out, double *out, struct orch_err *err);
 /* Mean and sample deviation over the finite folds, in order; *sd NaN with fewer than two. Returns how many were finite. */
@@ -70,6 +73,8 @@ char *stage_part_path(const struct stage_context *context, const char *name, str
 extern const struct stage_parts stage_diagnostics_parts, stage_plots_parts;
 int stage_dataset_write(const struct stage_context *context, struct orch_err *err);
 int stage_hpo_write(const struct stage_context *context, struct orch_err *err);
+/* 02_hpo_analysis/models.csv; search: of the round. */
+int stage_models_write(const struct stage_context *context, const struct search *search, struct orch_err *err);
 int stage_hpo_analysis_write(const struct stage_context *context, struct orch_err *err);
 int stage_baseline_write(const struct stage_context *context, struct orch_err *err);
 int stage_lofo_write(const struct stage_context *context, struct orch_err *err);

@@ -50,14 +50,14 @@ static json_t *describe_input(const struct study *study)
 		json_array_append_new(targets, json_string_nocheck(study->target_names[t]));
 	for (unsigned c = 0; c < study->classes; c++)
 		json_array_append_new(classes, json_string_nocheck(study->class_names[c]));
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s?, s:s, s:o, s:o}", "format", "orch input 1", "engine", study->spec->models[0].engine, "task",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s?, s:s, s:o, s:o}", "format", "orch input 1", "engine", study->spec->models[study->model].engine, "task",
 	        study->angle ? "angle" : study->task == ENGINE_CLASSIFICATION ? "classification" : "regression", "targets", targets, "classes", classes, "id", data->id,
 	        "missing", missing[data->missing], "derived", derived, "features", features);
 }
 
 static int write_input(const struct stage_context *context, struct orch_err *err)
 {
-	const char *suffix = engine_find(context->study->spec->models[0].engine)->model_suffix;
+	const char *suffix = engine_find(context->study->spec->models[context->study->model].engine)->model_suffix;
 	char *name = text_format("model.%s", suffix ? suffix : ""), *model = file_join(context->folder, name);
 	json_t *input;
 	int code = 0;

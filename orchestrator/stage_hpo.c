@@ -52,7 +52,8 @@ static void put_param(struct writing *writing, const struct spec_axis *axis, con
 
 static int end_trial(struct writing *writing, struct orch_err *err)
 {
-	const struct spec_hpo *hpo = &writing->context->study->spec->hpo;
+	const struct spec *spec = writing->context->study->spec;
+	const struct spec_hpo *hpo = &spec->hpo;
 	const struct metric *metric = writing->context->study->metric;
 	json_t *params = NULL;
 	double mean, sd;
@@ -66,6 +67,8 @@ static int end_trial(struct writing *writing, struct orch_err *err)
 		return code;
 	done = stage_mean_sd(writing->scores, writing->folds, &mean, &sd) == writing->folds;
 	table_file_int(writing->table, writing->trial);
+	if (spec->model_count > 1)
+		table_file_text(writing->table, spec->models[search_model(writing->search, (uint64_t)writing->trial)].name);
 	for (size_t i = 0; i < hpo->axis_count; i++)
 		put_param(writing, &hpo->space[i], json_object_get(params, hpo->space[i].name));
 	table_file_double(writing->table, done ? mean : NAN);
@@ -104,13 +107,15 @@ static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *e
 static int begin_table(struct writing *writing, struct orch_err *err)
 {
 	const struct spec_hpo *hpo = &writing->context->study->spec->hpo;
-	size_t count = 0, most = hpo->axis_count + writing->folds + 4;
+	size_t count = 0, most = hpo->axis_count + writing->folds + 5;
 	struct table_column *columns = mem_must(most, sizeof *columns);
 	char (*names)[280] = mem_must(most, sizeof *names);
 	char *parquet = file_join(writing->context->folder, "trials.parquet"), *csv = file_join(writing->context->folder, "trials.csv");
 	int code;
 
 	columns[count++] = (struct table_column){"trial", TABLE_INT64};
+	if (writing->context->study->spec->model_count > 1)
+		columns[count++] = (struct table_column){"model", TABLE_TEXT};
 	for (size_t i = 0; i < hpo->axis_count; i++, count++) {
 		snprintf(names[count], sizeof *names, "param_%.250s", hpo->space[i].name);
 		columns[count] = (struct table_column){names[count], axis_is_number(&hpo->space[i]) ? TABLE_DOUBLE : TABLE_TEXT};
@@ -144,6 +149,12 @@ static int write_best(const struct writing *writing, struct orch_err *err)
 		object = json_pack("{s:I, s:o, s:s, s:o, s:o, s:I, s:I}", "trial", (json_int_t)writing->best_trial, "params", params ? params : json_null(), "metric",
 		        writing->context->study->metric->name, "score", json_number_or_null(writing->best_trial < 0 ? NAN : writing->best_score), "searched",
 		        searched ? searched : json_null(), "trials", (json_int_t)(writing->done + writing->failed + writing->pruned), "failed", (json_int_t)writing->failed);
+		if (writing->context->study->spec->model_count > 1 && writing->best_trial >= 0) {
+			size_t model = search_model(writing->search, (uint64_t)writing->best_trial);
+
+			json_object_set_new(object, "model", json_integer((json_int_t)model));
+			json_object_set_new(object, "model_name", json_string(writing->context->study->spec->models[model].name));
+		}
 		if (writing->pruned)
 			json_object_set_new(object, "pruned", json_integer((json_int_t)writing->pruned));
 		code = stage_write_json(writing->context, "best.json", object, err);

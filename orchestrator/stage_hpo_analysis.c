@@ -1,4 +1,5 @@
 /* 02_hpo_analysis: what the search tells beyond its winner. history.csv: best score so far, a row for each trial that improved on it.
+ * models.csv: the models side by side, where there are several (stage_models.c).
  * marginals.csv: for each value of each listed parameter, the mean and the best score of the trials that had it. */
 #include <math.h>
 #include <stdlib.h>
@@ -125,6 +126,8 @@ int stage_hpo_analysis_write(const struct stage_context *context, struct orch_er
 		code = table_file_commit(&analysis.history, err);
 	if (!code)
 		code = write_marginals(&analysis, err);
+	if (!code && context->study->spec->model_count > 1)
+		code = stage_models_write(context, analysis.search, err);
 	for (size_t a = 0; a < context->study->spec->hpo.axis_count; a++)
 		free(analysis.marginals[a]);
 	free(analysis.marginals);

@@ -45,6 +45,24 @@ int stage_read_json(const struct stage_context *context, enum stage_id stage, co
 	return read_json_at(context->work, stage, name, out, err);
 }
 
+int stage_choose_model(const struct stage_context *context, struct orch_err *err)
+{
+	char *path = text_format("%s/%s/best.json", context->work, stage_table[STAGE_HPO].name);
+	json_t *best = NULL;
+	int64_t model = 0;
+	int code = file_exists(path) ? json_read_file(path, &best, err) : 0;
+
+	if (!code)
+		model = json_get_int(best, "model", 0);
+	if (!code && (model < 0 || (size_t)model >= context->study->spec->model_count))
+		code = orch_fail(err, ORCH_EDAMAGED, "%s names a model that the campaign does not have", path);
+	if (!code)
+		context->study->model = (size_t)model;
+	json_decref(best);
+	free(path);
+	return code;
+}
+
 int stage_round_read_json(const struct stage_context *context, unsigned round, enum stage_id stage, const char *name, json_t **out, struct orch_err *err)
 {
 	char folder_name[32], *folder;

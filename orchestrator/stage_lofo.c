@@ -136,7 +136,7 @@ static int write_table(const struct lofo *lofo, struct orch_err *err)
 	        {"ci_high", TABLE_DOUBLE}, {"p", TABLE_DOUBLE}, {"p_adjusted", TABLE_DOUBLE}, {"p_bh", TABLE_DOUBLE}, {"score_without", TABLE_DOUBLE}, {"rank", TABLE_INT32},
 	        {"folds_used", TABLE_INT32}, {"rank_best", TABLE_INT32}, {"rank_worst", TABLE_INT32}, {"features", TABLE_INT32}, {"fits_saved", TABLE_INT64}};
 	char *parquet = file_join(lofo->context->folder, "lofo.parquet"), *csv = file_join(lofo->context->folder, "lofo.csv");
-	const struct engine *engine = engine_find(lofo->context->study->spec->models[0].engine);
+	const struct engine *engine = engine_find(lofo->context->study->spec->models[lofo->context->study->model].engine);
 	bool shares = engine->shares & ENGINE_SHARE_LEFT_OUT;
 	struct table_file *table = NULL;
 	int code = table_file_begin(parquet, csv, columns, sizeof columns / sizeof *columns, &table, err);

@@ -49,6 +49,7 @@ struct study {
 	const char **group_names;    /* by feature id: its group, declared or found; NULL: it stands by itself */
 	size_t start_feature_count, found_groups;
 	/* the round's selection */
+	size_t model; /* of the chosen trial, once the round's search has ended; until then 0 */
 	struct engine_data data; /* features of the selection */
 	const struct column **features;
 	uint32_t *feature_ids;

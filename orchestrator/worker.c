@@ -132,6 +132,8 @@ static int do_write(struct worker *worker, const json_t *task, struct orch_err *
 	if (!code)
 		code = ledger_open(path, LEDGER_READ, false, &context.ledger, err);
 	free(path);
+	if (!code)
+		code = stage_choose_model(&context, err);
 	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
 		if (!strcmp(stage_table[s].name, name)) {
 			code = stage_table[s].write(&context, err);

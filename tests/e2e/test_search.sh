@@ -34,7 +34,7 @@ interrupted() { # name
 	[ -f "$1/rounds/round_000/COMPLETE" ] || "$ORCH" resume "$1" >/dev/null 2>&1
 }
 
-for kind in tpe:none tpe:halving random:median; do
+for kind in gp:none tpe:halving random:median; do
 	sampler=${kind%:*} pruner=${kind#*:}
 	counts="1 5"
 	[ "$kind" = tpe:halving ] && counts="1 2 5"
@@ -50,12 +50,12 @@ for kind in tpe:none tpe:halving random:median; do
 	same "${sampler}_${pruner}__best_too" "$(cat "cut$sampler$pruner/rounds/round_000/01_hpo/best.json")" "$(cat "$sampler${pruner}1/rounds/round_000/01_hpo/best.json")"
 	check "${sampler}_${pruner}__rounds_hold" "$ORCH" verify "cut$sampler$pruner"
 done
-same tpe__all_trials_are_done "$(states tpenone1)" "done:24 "
+same gp__all_trials_are_done "$(states gpnone1)" "done:24 "
 same halving__most_are_stopped "$(states tpehalving1 | grep -c 'pruned:1[0-9]\|pruned:2')" 1
 best=$(grep -o '"trial": [0-9]*' tpehalving1/rounds/round_000/01_hpo/best.json | grep -o '[0-9]*')
 same halving__the_best_has_all_folds "$(trials tpehalving1 | grep "^$best," | awk -F, '{print $NF, ($6 != "" && $10 != "")}')" "done 1"
 same halving__skipped_fits_are_not_done "$("$ORCH" status --json tpehalving1 | grep -o '"failed": *[0-9]*' | sort -u)" '"failed": 0'
-expect fit__a_trial_again 0 'fold 4' "$ORCH" fit tpenone1 --trial 23
+expect fit__a_trial_again 0 'fold 4' "$ORCH" fit gpnone1 --trial 23
 
 spec random halving 10 1 | sed 's/engine: forest, trees: 10/engine: ridge/; s/max_depth: .*/alpha: {float: [0.1, 10]}/; /max_features/d' >shared.yaml
 expect pruner__plan_says_where_it_has_nothing_to_do 0 'halving has nothing to stop: the engine answers all folds at once' "$ORCH" plan shared.yaml

@@ -269,6 +269,26 @@ static void spec_resolved__other_shapes(void **state)
 	assert_string_equal(json_get_text(spec->models[0].params, "p", ""), "a b");
 }
 
+static void spec_resolved__models_have_spaces_of_their_own(void **state)
+{
+	const struct spec *spec = load(*state, "data: {source: a.csv, target: y}\nmodels: [{engine: ridge, space: {alpha: [1, 2]}}, {engine: forest, trees: 7, space: {max_depth: [2, null]}},\n"
+	                                       "  {engine: ridge, space: {alpha: [2, 3]}}]\n");
+	struct spec *again = NULL;
+
+	assert_int_equal(spec->model_count, 3);
+	assert_string_equal(spec->models[0].name, "ridge");
+	assert_string_equal(spec->models[2].name, "ridge_2");
+	assert_string_equal(spec->models[1].engine, "forest");
+	assert_int_equal(json_get_int(spec->models[1].params, "trees", 0), 7);
+	assert_int_equal(spec->models[1].axis_count, 1);
+	assert_string_equal(spec->models[1].space[0].name, "max_depth");
+	assert_int_equal(spec->hpo.axis_count, 2); /* what two models search is one column, with the values of both */
+	assert_int_equal(spec->hpo.space[0].choice_count, 3);
+	assert_int_equal(spec_from_resolved(spec->resolved, "a.yaml", "/", &again, NULL), 0);
+	assert_int_equal(again->model_count, 3);
+	spec_release(again);
+}
+
 static void spec_resolved__json_files_load_too(void **state)
 {
 	struct spec *spec;
@@ -480,6 +500,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(spec_resolved__values_are_canonical, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__catalogue_reaches_the_struct, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__other_shapes, setup, teardown),
+	        cmocka_unit_test_setup_teardown(spec_resolved__models_have_spaces_of_their_own, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__json_files_load_too, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__aliases_stand_for_values, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__quotes_make_texts, setup, teardown),

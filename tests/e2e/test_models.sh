@@ -1,0 +1,38 @@
+#!/bin/bash
+# Several models in one search.
+. "$(dirname "$0")/lib.sh"
+
+trials() { cat "$1/rounds/round_000/01_hpo/trials.csv"; }
+
+# Several models: each its own space, the best of all goes on; tasks are what each engine shares.
+models() { # sampler, hpo keys, workers
+	cat <<YAML
+data: {source: $DATA/diabetes.csv, target: y}
+models:
+  - {engine: ridge, alpha: 100000}
+  - {engine: forest, trees: 10, space: {max_depth: [3, 6], max_features: [0.3, 1.0]}}
+  - {engine: ridge, standardize: true, space: {alpha: [1000, 3000]}}
+hpo: {sampler: $1$2}
+split: {holdout: 0.2}
+rfe: {max_rounds: 2}
+resources: {workers: $3}
+YAML
+}
+tables() { (cd "$1/rounds" && find . -path './.*' -prune -o -name '*.csv' -print0 | sort -z | xargs -0 cat | sha256sum); }
+models grid '' 1 >models.yaml
+expect models__plan_counts_each 0 'forest: 4 configurations, 20 fits in 10 tasks' "$ORCH" plan models.yaml
+check models__starts "$ORCH" start models.yaml
+R=models/rounds/round_000
+same models__trials_name_theirs "$(trials models | cut -d, -f2 | uniq -c | awk '{printf "%s:%s ", $2, $1}')" "model:1 ridge:1 forest:4 ridge_2:2 "
+same models__the_forest_wins "$(grep -o '"model_name": "[a-z]*"' $R/01_hpo/best.json)" '"model_name": "forest"'
+same models__it_is_the_baseline "$(grep -o '"engine": *"[a-z]*"' $R/03_baseline/input.json | head -n 1 | tr -d ' ')" '"engine":"forest"'
+same models__compared "$(awk -F, '{print $1, ($8 > 0)}' $R/02_hpo_analysis/models.csv | tail -n +2 | tr '\n' ' ')" "ridge 1 forest 0 ridge_2 1 "
+check models__rounds_hold "$ORCH" verify models
+models grid '' 5 >models5.yaml
+"$ORCH" start models5.yaml >/dev/null 2>&1
+same models__five_workers "$(tables models5)" "$(tables models)"
+models tpe ', trials: 14, pruner: median' 2 | sed 's/\[0.3, 1.0\]/{float: [0.1, 1]}/' >several.yaml
+check models__learned_and_pruned "$ORCH" start several.yaml
+same models__trials_are_split "$(trials several | cut -d, -f2 | uniq -c | awk '{printf "%s:%s ", $2, $1}')" "model:1 ridge:1 forest:5 ridge_2:2 "
+expect fit__of_the_second_model 0 'fold 4' "$ORCH" fit models --trial 2
+finish
