@@ -3,7 +3,7 @@
  * @row hpo_boosted_sklearn | the same search, 54 configurations x 5 folds, 5,000 x 20 | scikit-learn GradientBoosting, 6 of 270 fits, extrapolated | 35 | - | 1
  * @row boosted_lofo_6 | boosted LOFO, 50 features, 2 of 5 folds, 20,000 rows, 100 trees, depth 6 | XGBRegressor, 4 of 50 features, extrapolated | 1.5 | rel 1e-6 | 1
  * @row boosted_lofo_3 | boosted LOFO, 50 features, 2 of 5 folds, 20,000 rows, 100 trees, depth 3 | XGBRegressor, 10 of 50 features, extrapolated | 3 | rel 1e-6 | 1
- * @row boosted_lofo_164 | boosted LOFO, 164 features, 1 of 5 folds, 100,000 rows, 100 trees, depth 3 | lofo-importance with LightGBM (depth 3, 8 leaves), 3 of 164 features, extrapolated | 2 | abs 0.01 | 1 */
+ * @row boosted_lofo_164 | boosted LOFO, 164 features, 1 of 5 folds, 100,000 rows, 100 trees, depth 3 | lofo-importance with LightGBM (depth 3, 8 leaves), 3 of 164 features, extrapolated | 2 | rel 0.02 | 1 */
 #include "tests/bench/bench.h"
 
 #define FOLDS 5
