@@ -249,7 +249,6 @@ int gnuplot_draw(const struct figure *figure, enum gnuplot_format format, char *
 	text_buf_release(&clean);
 	if (code) {
 		free(raw);
-		orch_err_prefix(err, "plot %s", figure->name);
 		return code;
 	}
 	*bytes = raw;

@@ -22,9 +22,10 @@ int plot_draw(const struct plot *plot, const struct plot_source *source, enum gn
 	struct orch_err why = {0};
 	int code = plot->draw(source, figure, &why);
 
-	if (!code)
+	if (!code) {
 		code = gnuplot_draw(figure, format, bytes, length, err);
-	else if (code == ORCH_EMISSING) {
+		orch_err_prefix(code ? err : NULL, "plot %s", plot->name);
+	} else if (code == ORCH_EMISSING) {
 		*bytes = NULL;
 		*length = 0;
 		code = 0;

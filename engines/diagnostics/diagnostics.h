@@ -14,7 +14,9 @@
 
 /* ---- ground ---- */
 double diagnose_quantile(const double *sorted, size_t count, double p);
-void diagnose_sort(double *values, size_t count);
+void diagnose_sort(double *values, size_t count); /* ascending; NaN last */
+/* The places of values in ascending order, equal ones in theirs. */
+void diagnose_places(const double *values, size_t count, uint32_t *places);
 /* The standard normal quantile (Wichura, AS 241, PPND16; relative error about 1e-16). */
 double diagnose_normal_quantile(double p);
 json_t *diagnose_array(const double *values, size_t count); /* not finite: null */

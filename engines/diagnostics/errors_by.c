@@ -13,26 +13,20 @@
 
 struct pair {
 	double x, error;
-	size_t at;
 };
 
-static int by_x(const void *a, const void *b)
-{
-	const struct pair *p = a, *q = b;
-
-	return p->x != q->x ? (p->x > q->x) - (p->x < q->x) : (p->at > q->at) - (p->at < q->at);
-}
-
-/* Finite x only, sorted. */
+/* Finite x only, ascending, equal ones in the rows' order. */
 static struct pair *sorted_pairs(const double *x, const double *error, size_t count, size_t *out_count)
 {
 	struct pair *pairs = mem_must(count + 1, sizeof *pairs);
+	uint32_t *places = mem_must(count + 1, sizeof *places);
 	size_t n = 0;
 
+	diagnose_places(x, count, places);
 	for (size_t i = 0; i < count; i++)
-		if (isfinite(x[i]))
-			pairs[n++] = (struct pair){x[i], error[i], i};
-	qsort(pairs, n, sizeof *pairs, by_x);
+		if (isfinite(x[places[i]]))
+			pairs[n++] = (struct pair){x[places[i]], error[places[i]]};
+	free(places);
 	*out_count = n;
 	return pairs;
 }
@@ -281,34 +275,24 @@ json_t *errors_by_group(const struct diagnose_column *group, const double *error
 
 /* ---- rows, curves ---- */
 
-struct bad_row {
-	double size;
-	size_t at;
-};
-
-static int by_size(const void *a, const void *b)
-{
-	const struct bad_row *p = a, *q = b;
-
-	return p->size != q->size ? (p->size < q->size) - (p->size > q->size) : (p->at > q->at) - (p->at < q->at);
-}
-
 json_t *errors_worst(const double *row, const double *fold, const double *truth, const double *prediction, const double *error, size_t count, size_t shown)
 {
-	struct bad_row *rows = mem_must(count + 1, sizeof *rows);
+	double *size = mem_must(count + 1, sizeof *size);
+	uint32_t *places = mem_must(count + 1, sizeof *places);
 	json_t *out = json_object();
 
 	for (size_t i = 0; i < count; i++)
-		rows[i] = (struct bad_row){fabs(error[i]), i};
-	qsort(rows, count, sizeof *rows, by_size);
+		size[i] = -fabs(error[i]);
+	diagnose_places(size, count, places);
 	for (size_t i = 0; i < count && i < shown; i++) {
-		append(out, "row", row[rows[i].at]);
-		append(out, "fold", fold[rows[i].at]);
-		append(out, "truth", truth[rows[i].at]);
-		append(out, "prediction", prediction[rows[i].at]);
-		append(out, "error", error[rows[i].at]);
+		append(out, "row", row[places[i]]);
+		append(out, "fold", fold[places[i]]);
+		append(out, "truth", truth[places[i]]);
+		append(out, "prediction", prediction[places[i]]);
+		append(out, "error", error[places[i]]);
 	}
-	free(rows);
+	free(size);
+	free(places);
 	return out;
 }
 

@@ -6,16 +6,95 @@
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
 
+/* ---- sorting: least significant digit first, six digits of eleven bits; comparing took half of all the time ---- */
+
+#define DIGIT_BITS 11
+#define DIGITS 6
+#define DIGIT_VALUES (1u << DIGIT_BITS)
+
+struct item {
+	uint64_t key;
+	uint32_t at;
+};
+
+/* Unsigned keys in the order of doubles: negative ones complemented, the others above them. -0 is 0. */
+static uint64_t key_of(double value)
+{
+	uint64_t bits;
+
+	value += 0.0;
+	memcpy(&bits, &value, sizeof bits);
+	if (isnan(value))
+		return UINT64_MAX;
+	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+static struct item *sorted_items(const double *values, size_t count)
+{
+	struct item *items = mem_must(2 * count + 1, sizeof *items), *from = items, *to = items + count, *out;
+	size_t (*places)[DIGIT_VALUES] = mem_must(DIGITS, sizeof *places);
+
+	for (size_t i = 0; i < count; i++) {
+		from[i] = (struct item){key_of(values[i]), (uint32_t)i};
+		for (int d = 0; d < DIGITS; d++)
+			places[d][from[i].key >> d * DIGIT_BITS & (DIGIT_VALUES - 1)]++;
+	}
+	for (int d = 0; d < DIGITS; d++) {
+		size_t sum = 0;
+		struct item *swap = from;
+
+		if (count && places[d][from[0].key >> d * DIGIT_BITS & (DIGIT_VALUES - 1)] == count)
+			continue; /* all have the same digit */
+		for (size_t v = 0; v < DIGIT_VALUES; v++) {
+			size_t n = places[d][v];
+
+			places[d][v] = sum;
+			sum += n;
+		}
+		for (size_t i = 0; i < count; i++)
+			to[places[d][from[i].key >> d * DIGIT_BITS & (DIGIT_VALUES - 1)]++] = from[i];
+		from = to;
+		to = swap;
+	}
+	out = mem_must(count + 1, sizeof *out);
+	memcpy(out, from, count * sizeof *out);
+	free(items);
+	free(places);
+	return out;
+}
+
 static int ascending(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
-	return (x > y) - (x < y);
+	return isnan(x) || isnan(y) ? isnan(x) - isnan(y) : (x > y) - (x < y);
+}
+
+void diagnose_places(const double *values, size_t count, uint32_t *places)
+{
+	struct item *items = sorted_items(values, count);
+
+	for (size_t i = 0; i < count; i++)
+		places[i] = items[i].at;
+	free(items);
 }
 
 void diagnose_sort(double *values, size_t count)
 {
-	qsort(values, count, sizeof *values, ascending);
+	double *copy;
+	struct item *items;
+
+	if (count < 500) {
+		qsort(values, count, sizeof *values, ascending);
+		return;
+	}
+	copy = mem_must(count, sizeof *copy);
+	memcpy(copy, values, count * sizeof *copy);
+	items = sorted_items(values, count);
+	for (size_t i = 0; i < count; i++)
+		values[i] = copy[items[i].at];
+	free(copy);
+	free(items);
 }
 
 double diagnose_quantile(const double *sorted, size_t count, double p)
