@@ -342,7 +342,7 @@ json_t *study_feature_notes(const struct study *study)
 		json_array_append_new(notes, json_string_nocheck(line));
 		free(line);
 	}
-	if (adaptive_folds_useless(study)) {
+	if (study->spec->model_count == 1 && adaptive_folds_useless(study)) { /* of several models, which one it will be is not known yet */
 		line = text_format("lofo.adaptive saves nothing here: %s", adaptive_folds_useless(study));
 		json_array_append_new(notes, json_string_nocheck(line));
 		free(line);
