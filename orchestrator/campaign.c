@@ -428,6 +428,18 @@ static int check_rounds(struct campaign *campaign, const struct campaign_options
 	}
 }
 
+/* How long fits took when it was interrupted; lost with status.json, and then learnt anew. */
+static void read_rates(struct campaign *campaign)
+{
+	char *path = campaign_dir_path(campaign->dir, "status.json");
+	json_t *status = NULL;
+
+	if (!json_read_file(path, &status, NULL))
+		eta_rates_read(json_object_get(status, "rates"), campaign->rates);
+	json_decref(status);
+	free(path);
+}
+
 int campaign_open(const char *path, const struct campaign_options *options, struct display *display, struct campaign **out, struct orch_err *err)
 {
 	struct campaign *campaign = mem_must(1, sizeof *campaign);
@@ -457,8 +469,10 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 		plan_as_started(campaign->spec, json_object_get(campaign->info, "run"), &campaign->plan);
 	if (!code)
 		code = open_scheduler(campaign, err);
-	if (!code)
+	if (!code) {
+		read_rates(campaign);
 		code = campaign_event(campaign, "campaign_resumed", json_object(), err);
+	}
 	prepared_release(&data);
 	if (code)
 		campaign_close(campaign);

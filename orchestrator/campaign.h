@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+#include "orchestrator/eta.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/scheduler.h"
 #include "orchestrator/spec.h"
@@ -44,6 +45,7 @@ struct campaign {
 	/* progress of the whole run, for status */
 	int64_t trials_done, trials_failed, trials_pruned, fits_done, fits_failed;
 	uint64_t memory_peak;
+	struct eta_rate rates[ETA_STAGES];
 	unsigned rounds_done;
 	/* of the last pause for want of room (campaign_pause.c) */
 	double look_seconds;

@@ -35,8 +35,7 @@ static struct times times_of(const struct measured *measured)
 	return times;
 }
 
-/* About the share of the features that round r still has. */
-static double features_left(const struct spec_rfe *rfe, const struct study *study, double r)
+double estimate_features_left(const struct spec_rfe *rfe, const struct study *study, double r)
 {
 	double left = rfe->drop == SPEC_DROP_FRACTION ? pow(1 - rfe->drop_fraction, r) : 1 - r * rfe->drop_count / (double)study->all_feature_count;
 
@@ -90,7 +89,7 @@ static bool all_share_folds(const struct spec *spec)
 /* Seconds of round r when a task of the search takes `each` on the average. */
 static double round_seconds(const struct spec *spec, const struct study *study, const struct measured *measured, const struct plan *plan, uint64_t r, double each)
 {
-	double slowdown = measured->slowdown > 1 ? measured->slowdown : 1, left = features_left(&spec->rfe, study, (double)r);
+	double slowdown = measured->slowdown > 1 ? measured->slowdown : 1, left = estimate_features_left(&spec->rfe, study, (double)r);
 	double final_tasks = all_share_folds(spec) ? 2 : study->folds + 1;
 	double all = (double)plan->round_tasks[r < 64 ? r : 63], search = fmin(all, (double)plan->search_tasks);
 	double finals = r + 1 < plan->rounds ? 2 * final_tasks : final_tasks, lofo = all - search - finals;

@@ -22,6 +22,8 @@ struct measured {
 extern const struct measured measured_nothing;
 /* Fills the seconds, corrects the memory, and takes one worker where more would lose. */
 void estimate(const struct spec *spec, const struct study *study, const struct measured *measured, struct plan *plan);
+/* About the share of the features that round r still has. */
+double estimate_features_left(const struct spec_rfe *rfe, const struct study *study, double r);
 /* What N at once do, in tasks of one worker alone; NaN: not measured. */
 double estimate_speedup(const struct measured *measured, unsigned workers);
 

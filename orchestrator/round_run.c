@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "orchestrator/display.h"
+#include "orchestrator/estimate.h"
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
@@ -526,8 +527,7 @@ int round_run_results(struct round_run *run, struct task *task, struct task_outc
 	if (!code)
 		code = ledger_task_end(ledger, err);
 	json_decref(results);
-	run->stage_seconds[task->stage] += outcome->seconds;
-	run->stage_fits[task->stage] += task->fit_count;
+	eta_note(&run->campaign->rates[task->stage], outcome->seconds, task->fit_count);
 	batching_note(&run->batching, task->stage, task->parts, outcome->seconds);
 	show_stage(run, (enum stage_id)task->stage);
 	return code;
@@ -637,34 +637,38 @@ int round_run_attempt_failed(void *context, const struct task *task, const struc
 	return code;
 }
 
-static double rest_of_round(const struct round_run *run)
-{
-	double seconds = 0, each = 0;
-
-	for (unsigned s = 0; s < STAGE_COUNT; s++) {
-		if (run->stage_fits[s])
-			each = run->stage_seconds[s] / (double)run->stage_fits[s];
-		if (stage_table[s].has_fits && !committed(run, bit(s)))
-			seconds += each * (double)(run->plans[s] ? fit_plan_fits(run->plans[s]) - fit_plan_done(run->plans[s]) : run->campaign->plan.fits_per_stage[s]);
-	}
-	return seconds;
-}
-
-/* Later rounds cost what this one does, less in proportion to the features gone; the range says how little is known. */
-static void show_eta(struct round_run *run)
+/* What this round and later ones still have; those of stages that are not opened are counted by the plan. */
+static struct eta_work work_left(const struct round_run *run)
 {
 	const struct campaign *campaign = run->campaign;
-	double whole = 0, rest = rest_of_round(run), later = 0;
-	unsigned long long left = campaign->plan.rounds > run->round + 1 ? campaign->plan.rounds - run->round - 1 : 0;
+	const struct plan *plan = &campaign->plan;
+	const struct spec_rfe *rfe = &campaign->spec->rfe;
+	unsigned allowed = scheduler_allowed(campaign->scheduler);
+	struct eta_work work = {.workers = allowed ? allowed : 1, .later_sure = !rfe->has_stop && rfe->drop != SPEC_DROP_INSIGNIFICANT,
+	        .guess = isfinite(plan->seconds) && plan->fits ? plan->seconds * plan->workers / (double)plan->fits : NAN};
+	double now = estimate_features_left(rfe, campaign->study, run->round);
 
-	for (unsigned s = 0; s < STAGE_COUNT; s++)
-		whole += run->stage_seconds[s];
-	whole = (whole + rest) * 0.5; /* on average half the features are left */
-	later = whole * (double)left;
-	if (!run->stage_fits[STAGE_HPO] && !run->stage_fits[STAGE_LOFO])
-		display_eta(campaign->display, NAN, NAN);
-	else
-		display_eta(campaign->display, 0.8 * rest / campaign->plan.workers, (1.3 * rest + 1.5 * later) / campaign->plan.workers);
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		double shrunk = run->round < 64 && plan->round_fits[0] ? (double)plan->round_fits[run->round] / (double)plan->round_fits[0] : 1;
+
+		if (!stage_table[s].has_fits)
+			continue;
+		if (!committed(run, bit(s)))
+			work.left[s] = run->plans[s] ? (double)(fit_plan_fits(run->plans[s]) - fit_plan_done(run->plans[s])) : shrunk * (double)plan->fits_per_stage[s];
+		for (uint64_t r = run->round + 1; r < plan->rounds && r < 64; r++)
+			work.later[s] += (double)plan->fits_per_stage[s] * (double)plan->round_fits[r] / (double)(plan->round_fits[0] ? plan->round_fits[0] : 1) *
+			                 estimate_features_left(rfe, campaign->study, (double)r) / (now > 0 ? now : 1);
+	}
+	return work;
+}
+
+static void show_eta(struct round_run *run)
+{
+	struct eta_work work = work_left(run);
+	double low, high;
+
+	eta_left(run->campaign->rates, &work, &low, &high);
+	display_eta(run->campaign->display, low, high);
 }
 
 /* Fewer workers because memory is short, and more again, once each. */
@@ -723,6 +727,8 @@ static int keep_stages(struct round_run *run, struct orch_err *err)
 		}
 	return 0;
 }
+
+_Static_assert(STAGE_COUNT <= ETA_STAGES, "a rate for each stage");
 
 int round_run_open(struct campaign *campaign, unsigned round, struct round_run **out, struct orch_err *err)
 {

@@ -38,8 +38,7 @@ struct round_run {
 	double best_score;
 	struct partial_trial *partials;
 	size_t partial_count;
-	uint64_t failed[STAGE_COUNT], stage_fits[STAGE_COUNT];
-	double stage_seconds[STAGE_COUNT];
+	uint64_t failed[STAGE_COUNT];
 	struct batching batching;
 	unsigned allowed_said;
 	unsigned attempts_said; /* failed attempts that were told one by one */

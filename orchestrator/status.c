@@ -180,6 +180,7 @@ int status_read(const char *campaign, json_t **out, struct orch_err *err)
 	json_object_set_new(status, "state", json_string(state)); /* state may have been the old value's own text: gone from here on */
 	if (!running)
 		no_work_under_way(status);
+	json_object_del(status, "rates"); /* for resume only */
 	json_object_set_new(status, "holder", holder_json(&holder, alive, elsewhere));
 	json_object_set_new(status, "campaign", json_string_nocheck(campaign));
 	add_age(campaign, status);
