@@ -15,6 +15,7 @@
 
 #define ARGUMENT_SHOWN 200
 #define COMMAND_SHOWN 700
+#define TASK_SHOWN 500
 
 struct places {
 	const struct worker *worker;
@@ -164,18 +165,19 @@ static char *shell_line(char *const *argv)
 	return printable;
 }
 
-static int tell_failure(struct command_output *output, char *const *argv, const char *why, struct orch_err *err)
+static int tell_failure(struct command_output *output, char *const *argv, const json_t *request, const char *why, struct orch_err *err)
 {
 	struct text_buf text = {0};
 	char *line = shell_line(argv);
 
-	if (why)
-		text_add(&text, why);
-	else if (output->signal)
-		text_addf(&text, "the program was ended by signal %d (%s)", output->signal, strsignal(output->signal));
-	else
-		text_addf(&text, "the program ended with exit status %d", output->status);
+	text_add(&text, why);
 	text_addf(&text, "\ncommand: %.*s%s", COMMAND_SHOWN, line, strlen(line) > COMMAND_SHOWN ? " ..." : "");
+	if (request) {
+		char *task = json_text(request, JSON_STYLE_LINE);
+
+		text_addf(&text, "\ntask: %.*s%s", TASK_SHOWN, task, strlen(task) > TASK_SHOWN ? " ..." : "");
+		free(task);
+	}
 	if (output->err.length)
 		add_tail(&text, "stderr", &output->err, 700);
 	if (output->out.length)
@@ -201,31 +203,94 @@ static void keep_said(struct worker *worker, const struct text_buf *said)
 		                                                                                                                    : text_printable(said->data + skip);
 }
 
-static int run_in(struct worker *worker, const struct command_fit *fit, char *const *argv, const char *folder, double **prediction, double *score, struct orch_err *err)
+void command_note_progress(struct worker *worker, const json_t *object)
+{
+	const json_t *step = json_object_get(object, "step"), *value = json_object_get(object, "value");
+
+	if (!worker->progress)
+		worker->progress = json_array();
+	if (json_is_number(value) && json_array_size(worker->progress) < COMMAND_PROGRESS_MAX)
+		json_array_append_new(worker->progress, json_pack("[o, O]", json_is_integer(step) ? json_incref((json_t *)step) : json_null(), value));
+}
+
+/* The template form reports on its way, too: lines like {"type":"progress","step":3,"value":0.61}. */
+static void find_progress(struct worker *worker, const struct text_buf *out)
+{
+	size_t length;
+
+	for (const char *at = out->data; at && *at; at += length + (at[length] == '\n')) {
+		json_t *object = NULL;
+
+		length = strcspn(at, "\n");
+		if (*at != '{' || !memmem(at, length, "progress", 8) || json_parse(at, length, "line", &object, NULL))
+			continue;
+		if (!strcmp(json_get_text(object, "type", ""), "progress"))
+			command_note_progress(worker, object);
+		json_decref(object);
+	}
+}
+
+/* The answer's line of either form. */
+static int ask(struct worker *worker, const struct command_fit *fit, char *const *argv, const char *folder, json_t *request, struct command_output *output,
+        char **answer, struct orch_err *err)
 {
 	const struct spec_resources *resources = &worker->spec->resources;
 	struct command_limits limits = {.seconds = resources->fit_timeout, .output = resources->fit_output};
+	int code;
+
+	if (request)
+		return command_server_fit(worker, argv, fit->scratch, folder, request, &limits, output, answer, err);
+	code = command_process(argv, folder, &limits, output, err);
+	if (!code && output->status)
+		return output->signal ? orch_fail(err, ORCH_EFIT, "the program was ended by signal %d (%s)", output->signal, strsignal(output->signal))
+		                      : orch_fail(err, ORCH_EFIT, "the program ended with exit status %d", output->status);
+	if (!code) {
+		find_progress(worker, &output->out);
+		*answer = mem_text(last_line(&output->out));
+	}
+	return code;
+}
+
+/* {"type":"error"} of a program that stays alive is an answer, too. */
+static int take_answer(struct worker *worker, const struct command_fit *fit, const char *folder, const char *answer, bool stays, double **prediction, double *score,
+        struct orch_err *err)
+{
+	json_t *object = NULL;
+	char *text = NULL, *printable;
+	int code;
+
+	if (stays && !json_parse(answer, strlen(answer), "answer", &object, NULL) && !strcmp(json_get_text(object, "type", ""), "error"))
+		text = mem_text(json_get_text(object, "text", "the program says that the fit failed, and not why"));
+	json_decref(object);
+	if (!text)
+		return command_result(worker, fit, folder, answer, prediction, score, &worker->features_used, err);
+	printable = text_printable(text);
+	code = orch_fail(err, ORCH_EFIT, "%.900s", printable);
+	free(text);
+	free(printable);
+	return code;
+}
+
+static int run_in(struct worker *worker, const struct command_fit *fit, char *const *argv, const char *folder, json_t *request, double **prediction, double *score,
+        struct orch_err *err)
+{
 	struct command_output output = {0};
 	struct orch_err why = {0};
-	char *line = shell_line(argv);
+	char *line = shell_line(argv), *answer = NULL;
 	int code;
 
 	dprintf(2, "command: %.*s\n", COMMAND_SHOWN, line); /* among our last words, should we be killed with it */
 	free(line);
-	code = command_process(argv, folder, &limits, &output, &why);
-
+	code = ask(worker, fit, argv, folder, request, &output, &answer, &why);
 	worker->cause = output.cause;
 	keep_said(worker, &output.err);
-	if (!code && output.status) {
-		code = tell_failure(&output, argv, NULL, err);
-	} else {
-		if (!code)
-			code = command_result(worker, fit, folder, last_line(&output.out), prediction, score, &worker->features_used, &why);
-		if (code == ORCH_EFIT)
-			tell_failure(&output, argv, why.text, err);
-		else if (code)
-			orch_fail(err, code, "%s", why.text);
-	}
+	if (!code)
+		code = take_answer(worker, fit, folder, answer, request != NULL, prediction, score, &why);
+	if (code == ORCH_EFIT)
+		tell_failure(&output, argv, request, why.text, err);
+	else if (code)
+		orch_fail(err, code, "%s", why.text);
+	free(answer);
 	text_buf_release(&output.out);
 	text_buf_release(&output.err);
 	return code;
@@ -253,10 +318,33 @@ static int prepare(struct places *places, const char *folder, char **data, char 
 	return code;
 }
 
+/* What a program that stays alive is told of a fit; all features of the round are in the file, "features" says which it may use. */
+static json_t *request_of(const struct places *places, const char *data, const char *folder)
+{
+	const struct command_fit *fit = places->fit;
+	const struct study *study = places->worker->study;
+	json_t *features = json_array(), *left_out = json_array(), *targets = json_array();
+	int k = (int)study->split->k;
+	size_t at = 0;
+
+	for (size_t f = 0; f < study->feature_count; f++) {
+		bool kept = at < fit->feature_count && !strcmp(fit->features[at], study->features[f]->name);
+
+		json_array_append_new(kept ? features : left_out, json_string_nocheck(study->features[f]->name));
+		at += kept;
+	}
+	for (unsigned t = 0; t < study->target_count; t++)
+		json_array_append_new(targets, json_string_nocheck(study->target_names[t]));
+	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:O, s:I, s:i, s:i, s:I, s:i, s:s}", "type", "fit", "version", 1, "data", data, "features", features, "left_out", left_out,
+	        "target", targets, "params", fit->params, "trial", (json_int_t)fit->trial, "fold", fit->fold < 0 ? -1 : fit->fold % k, "repeat", fit->fold < 0 ? -1 : fit->fold / k,
+	        "seed", (json_int_t)study->spec->seed, "threads", (int)fit->threads, "scratch", folder);
+}
+
 int command_fit_run(struct worker *worker, const struct command_fit *fit, double **prediction, double *score, struct orch_err *err)
 {
 	char *data = NULL, *features = NULL, *folder, **argv = NULL;
 	struct places places = {.worker = worker, .fit = fit};
+	json_t *request = NULL;
 	uint32_t attempt;
 	int code;
 
@@ -270,8 +358,13 @@ int command_fit_run(struct worker *worker, const struct command_fit *fit, double
 	code = file_make_folder(folder, err);
 	if (!code)
 		code = prepare(&places, folder, &data, &features, &argv, err);
+	if (!code && fit->model->stays) {
+		code = command_data_file(worker, fit, true, folder, &data, err);
+		request = code ? NULL : request_of(&places, data, folder);
+	}
 	if (!code)
-		code = run_in(worker, fit, argv, folder, prediction, score, err);
+		code = run_in(worker, fit, argv, folder, request, prediction, score, err);
+	json_decref(request);
 	file_remove_tree(folder, NULL);
 	command_arguments_release(argv);
 	free(folder);

@@ -32,7 +32,22 @@ struct command_output {
 };
 #define COMMAND_TAIL (64u << 10)
 #define COMMAND_GRACE_MILLISECONDS 2000u
+/* Pieces that both forms of a program share. become: the child's side after fork; in -1: nothing to read. take_piece: one piece of what is there (bytes
+ * read; closes at the end), aloud: to our stderr as well. */
+_Noreturn void command_become(char *const *argv, const char *folder, const struct command_limits *limits, int in, int out, int err);
+size_t command_take_piece(int *fd, struct text_buf *buf, bool aloud);
+int command_take_status(pid_t pid, struct command_output *output, struct orch_err *err);
+uint64_t command_folder_bytes(const char *folder);
+int command_tell_limit(const struct command_limits *limits, const struct command_output *output, struct orch_err *err);
 int command_process(char *const *argv, const char *folder, const struct command_limits *limits, struct command_output *output, struct orch_err *err);
+
+/* command_server.c: one fit of a program that stays alive (its protocol stands there). home: the folder it is started in; folder: the fit's own, in request.
+ * answer: its line, malloc'd. ORCH_EFIT: it met a limit, ended or spoke wrongly; it is gone then, and the next fit starts another. */
+int command_server_fit(struct worker *worker, char *const *argv, const char *home, const char *folder, json_t *request, const struct command_limits *limits,
+        struct command_output *output, char **answer, struct orch_err *err);
+/* {"step":..,"value":..} of a program: kept with the fit, the first COMMAND_PROGRESS_MAX of them. */
+#define COMMAND_PROGRESS_MAX 1000
+void command_note_progress(struct worker *worker, const json_t *object);
 
 /* command_result.c: what the program answered. prediction: malloc'd test_count x outputs or classes, or NULL with *score. used: the features that the model
  * uses, where the answer says so (new reference), else NULL. */

@@ -36,7 +36,7 @@ static void keep_tail(struct text_buf *buf, const char *bytes, size_t length)
 }
 
 /* One piece of what is there, so that a program that writes without end cannot hold us here; closes at the end of the stream. Bytes read. */
-static size_t take_piece(int *fd, struct text_buf *buf, bool aloud)
+size_t command_take_piece(int *fd, struct text_buf *buf, bool aloud)
 {
 	char piece[65536];
 	ssize_t n;
@@ -59,11 +59,12 @@ static size_t take_piece(int *fd, struct text_buf *buf, bool aloud)
 	return 0;
 }
 
-static _Noreturn void become(char *const *argv, const char *folder, const struct command_limits *limits, int out, int err)
+_Noreturn void command_become(char *const *argv, const char *folder, const struct command_limits *limits, int in, int out, int err)
 {
 	struct rlimit size = {limits->output, limits->output};
-	int null = open("/dev/null", O_RDONLY);
 
+	if (in < 0)
+		in = open("/dev/null", O_RDONLY);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (limits->output)
 		setrlimit(RLIMIT_FSIZE, &size); /* no single file gets there between two looks */
@@ -73,7 +74,7 @@ static _Noreturn void become(char *const *argv, const char *folder, const struct
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGUSR2, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
+	if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(126);
 	if (chdir(folder)) {
 		dprintf(2, "cannot go to the folder %s: %s\n", folder, strerror(errno));
@@ -109,7 +110,7 @@ void command_end_children(unsigned grace_milliseconds)
 
 /* ---- one program ---- */
 
-static int take_status(pid_t pid, struct command_output *output, struct orch_err *err)
+int command_take_status(pid_t pid, struct command_output *output, struct orch_err *err)
 {
 	siginfo_t info = {0};
 	int rc;
@@ -124,7 +125,7 @@ static int take_status(pid_t pid, struct command_output *output, struct orch_err
 	return 0;
 }
 
-static uint64_t folder_bytes(const char *folder)
+uint64_t command_folder_bytes(const char *folder)
 {
 	char *const roots[] = {(char *)folder, NULL};
 	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -151,7 +152,7 @@ static bool is_over_output(const struct following *following)
 {
 	uint64_t limit = following->limits->output;
 
-	return limit && (following->printed > limit || following->printed + folder_bytes(following->folder) > limit + following->folder_before);
+	return limit && (following->printed > limit || following->printed + command_folder_bytes(following->folder) > limit + following->folder_before);
 }
 
 /* Which limit is met; NULL: none. */
@@ -193,26 +194,20 @@ static void follow(pid_t pid, int pid_fd, int *out, int *err_fd, struct followin
 			return;
 		}
 		if (polls[1].revents)
-			following->printed += take_piece(out, &output->out, false);
+			following->printed += command_take_piece(out, &output->out, false);
 		if (polls[2].revents)
-			following->printed += take_piece(err_fd, &output->err, true);
+			following->printed += command_take_piece(err_fd, &output->err, true);
 		if (polls[0].revents)
 			return;
 		keep_limits(following);
 	}
 }
 
-static int tell_limit(struct following *following, struct orch_err *err)
+int command_tell_limit(const struct command_limits *limits, const struct command_output *output, struct orch_err *err)
 {
-	const struct command_limits *limits = following->limits;
 	char text[TEXT_NUMBER_MAX];
 
-	/* A part of it may have met the limit of a file's size, and the rest gone on. */
-	if (!following->output->cause && (following->output->signal == SIGXFSZ || is_over_output(following)))
-		following->output->cause = "output";
-	if (!following->output->cause)
-		return 0;
-	if (!strcmp(following->output->cause, "timeout"))
+	if (!strcmp(output->cause, "timeout"))
 		return orch_fail(err, ORCH_EFIT, "timeout: the program was ended after %s (resources.fit_timeout)", text_seconds(limits->seconds, text));
 	return orch_fail(err, ORCH_EFIT, "output: the program was ended, it wrote more than %s (resources.fit_output)", text_bytes(limits->output, text));
 }
@@ -230,14 +225,17 @@ static int attend(pid_t pid, int *out, int *err_fd, struct following *following,
 		follow(pid, pid_fd, out, err_fd, following);
 		close(pid_fd);
 	}
-	if (take_status(pid, output, code ? NULL : err) && !code)
+	if (command_take_status(pid, output, code ? NULL : err) && !code)
 		code = ORCH_EIO;
 	command_end_children(0);
-	for (unsigned pieces = 0; pieces < 64 && take_piece(out, &output->out, false); pieces++)
+	for (unsigned pieces = 0; pieces < 64 && command_take_piece(out, &output->out, false); pieces++)
 		;
-	for (unsigned pieces = 0; pieces < 64 && take_piece(err_fd, &output->err, true); pieces++)
+	for (unsigned pieces = 0; pieces < 64 && command_take_piece(err_fd, &output->err, true); pieces++)
 		;
-	return code ? code : tell_limit(following, err);
+	/* A part of it may have met the limit of a file's size, and the rest gone on. */
+	if (!output->cause && (output->signal == SIGXFSZ || is_over_output(following)))
+		output->cause = "output";
+	return code || !output->cause ? code : command_tell_limit(following->limits, output, err);
 }
 
 static void close_pair(int pair[2])
@@ -250,7 +248,7 @@ static void close_pair(int pair[2])
 
 int command_process(char *const *argv, const char *folder, const struct command_limits *limits, struct command_output *output, struct orch_err *err)
 {
-	struct following following = {.limits = limits, .folder = folder, .output = output, .folder_before = folder_bytes(folder), .started = process_clock()};
+	struct following following = {.limits = limits, .folder = folder, .output = output, .folder_before = command_folder_bytes(folder), .started = process_clock()};
 	int out[2] = {-1, -1}, errors[2] = {-1, -1}, code;
 	pid_t pid = -1;
 
@@ -259,7 +257,7 @@ int command_process(char *const *argv, const char *folder, const struct command_
 		goto done;
 	}
 	if (pid == 0)
-		become(argv, folder, limits, out[1], errors[1]);
+		command_become(argv, folder, limits, -1, out[1], errors[1]);
 	close(out[1]);
 	close(errors[1]);
 	out[1] = errors[1] = -1;

@@ -433,19 +433,19 @@ static int put_attempt(struct round_run *run, const struct task *task, const str
 	return ledger_put_attempt(run->campaign->ledger, &attempt, err);
 }
 
-/* What the programs of a task said on stderr, by fit. */
-static void add_said(json_t *fields, const struct task_outcome *outcome)
+/* What the programs of a task told of each fit: "stderr", "progress". */
+static void add_told(json_t *fields, const struct task_outcome *outcome, const char *key)
 {
-	json_t *said = json_array(), *result;
+	json_t *told = json_array(), *result;
 	size_t i;
 
 	json_array_foreach(outcome->results, i, result)
-		if (json_object_get(result, "stderr"))
-			json_array_append_new(said, json_pack("{s:O, s:O, s:O}", "variant", json_object_get(result, "variant"), "fold",
-			        json_object_get(result, "fold"), "text", json_object_get(result, "stderr")));
-	if (json_array_size(said))
-		json_object_set(fields, "stderr", said);
-	json_decref(said);
+		if (json_object_get(result, key))
+			json_array_append_new(told, json_pack("{s:O, s:O, s:O}", "variant", json_object_get(result, "variant"), "fold", json_object_get(result, "fold"),
+			        !strcmp(key, "stderr") ? "text" : "values", json_object_get(result, key)));
+	if (json_array_size(told))
+		json_object_set(fields, key, told);
+	json_decref(told);
 }
 
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err)
@@ -467,7 +467,8 @@ int round_run_telemetry(struct round_run *run, const struct task *task, const st
 	}
 	if (outcome->text)
 		json_object_set_new(fields, "text", json_string_nocheck(outcome->text));
-	add_said(fields, outcome);
+	add_told(fields, outcome, "stderr");
+	add_told(fields, outcome, "progress");
 	code = event_log_add(run->campaign->telemetry, "task", fields, err);
 	json_decref(fields);
 	return code;

@@ -87,6 +87,7 @@ struct spec_model {
 	const char *engine;
 	json_t *params;  /* object: fixed parameters, engine defaults included (borrowed from spec.json) */
 	const char *run; /* command engine's template, or NULL */
+	bool stays;      /* protocol: jsonl: the program stays alive and is given fits on its stdin */
 	struct spec_axis *space; /* what is searched of it */
 	size_t axis_count;
 };

@@ -300,7 +300,9 @@ static void build_model(struct builder *builder, struct spec_model *out, const j
 	expect(builder, json_is_object(json_object_get(model, "params")), "model.params");
 	expect(builder, !engine || !engine->external || json_is_string(json_object_get(model, "run")), "model.run");
 	expect(builder, json_is_object(space), "hpo.space");
-	*out = (struct spec_model){.engine = text_of(builder, model, "engine"), .params = json_object_get(model, "params"), .run = text_of(builder, model, "run")};
+	*out = (struct spec_model){.engine = text_of(builder, model, "engine"), .params = json_object_get(model, "params"), .run = text_of(builder, model, "run"),
+	        .stays = !strcmp(json_get_text(model, "protocol", "template"), "jsonl")};
+	expect(builder, is_word_of("template jsonl", json_get_text(model, "protocol", "template")), "model.protocol");
 	out->name = json_object_get(model, "name") ? text_of(builder, model, "name") : out->engine;
 	out->space = room(builder, json_object_size(space), sizeof *out->space);
 	json_object_foreach(space, name, axis)

@@ -137,6 +137,7 @@ struct placeholders {
 	const json_t *params;
 	const struct yaml_node *space;
 	char unknown[128]; /* the first that will have no value */
+	bool stays;        /* the program is started once: nothing of a fit is known then */
 };
 
 /* As command_arguments asks for values; only whether there will be one is known here. */
@@ -144,38 +145,55 @@ static bool know_placeholder(const void *context, const char *name, struct text_
 {
 	struct placeholders *places = *(struct placeholders *const *)context;
 
-	if (!is_own_placeholder(name) && !json_object_get(places->params, name) && !spec_yaml_get(places->space, name) && !places->unknown[0])
+	if (places->stays ? strcmp(name, "seed") && strcmp(name, "threads") && strcmp(name, "target") && !places->unknown[0] : false)
+		snprintf(places->unknown, sizeof places->unknown, "%s", name);
+	if (!places->stays && !is_own_placeholder(name) && !json_object_get(places->params, name) && !spec_yaml_get(places->space, name) && !places->unknown[0])
 		snprintf(places->unknown, sizeof places->unknown, "%s", name);
 	text_add(out, "x");
 	return true;
 }
 
-static void check_template(struct spec_check *check, const struct yaml_node *run, const struct yaml_node *space, const json_t *params)
+static void check_template(struct spec_check *check, const struct yaml_node *run, const struct yaml_node *space, const json_t *params, bool stays)
 {
-	struct placeholders places = {.params = params, .space = space}, *context = &places;
+	struct placeholders places = {.params = params, .space = space, .stays = stays}, *context = &places;
 	struct orch_err err = {0};
 	char **argv = NULL;
 
 	if (command_arguments(run->text, know_placeholder, &context, &argv, &err))
 		spec_error(check, run, "%s", err.text);
+	else if (places.unknown[0] && stays)
+		spec_error(check, run, "model.run has the placeholder {%s}, but with protocol: jsonl the program is started once and is told each fit on its stdin; only {seed} {threads} "
+		        "{target} are known then", places.unknown);
 	else if (places.unknown[0])
 		spec_error(check, run, "model.run has the placeholder {%s}, which is no parameter and none of {data} {fold} {repeat} {trial} {features_file} {target} {seed} {threads}", places.unknown);
 	command_arguments_release(argv);
 }
 
-static json_t *take_run(struct spec_check *check, const struct engine *engine, const struct yaml_node *model, bool listed, const json_t *params)
+/* protocol: jsonl */
+static bool takes_stays(struct spec_check *check, const struct engine *engine, const struct yaml_node *model)
 {
-	const struct yaml_node *run = spec_yaml_get(model, "run"), *protocol = spec_yaml_get(model, "protocol");
+	const struct yaml_node *protocol = spec_yaml_get(model, "protocol");
+
+	if (!engine->external || !protocol)
+		return false;
+	if (protocol->kind == YAML_SCALAR && !strcmp(protocol->text, "jsonl"))
+		return true;
+	if (protocol->kind != YAML_SCALAR || strcmp(protocol->text, "template"))
+		spec_error(check, protocol, "model.protocol must be template (model.run is started once for each fit) or jsonl (it stays alive and is given fits as JSON lines)");
+	return false;
+}
+
+static json_t *take_run(struct spec_check *check, const struct engine *engine, const struct yaml_node *model, bool listed, const json_t *params, bool stays)
+{
+	const struct yaml_node *run = spec_yaml_get(model, "run");
 
 	if (!engine->external)
 		return json_null();
-	if (protocol)
-		spec_error(check, protocol, "model.protocol is not available yet; model.run starts the program once for each fit");
 	if (!run || !spec_is_text(run)) {
 		spec_error(check, run ? run : model, "engine %s needs model.run: the command line, with placeholders like {fold} and {data}", engine->name);
 		return json_null();
 	}
-	check_template(check, run, listed ? spec_yaml_get(model, "space") : spec_yaml_get(spec_yaml_get(check->document->root, "hpo"), "space"), params);
+	check_template(check, run, listed ? spec_yaml_get(model, "space") : spec_yaml_get(spec_yaml_get(check->document->root, "hpo"), "space"), params, stays);
 	return json_string_nocheck(run->text);
 }
 
@@ -197,8 +215,9 @@ static void take_parameters(struct spec_check *check, const struct engine *engin
 static json_t *take_model(struct spec_check *check, const char *where, bool listed, const struct yaml_node *node)
 {
 	const struct engine *engine;
-	json_t *params;
+	json_t *params, *model;
 	char is[SPEC_WHAT_MAX];
+	bool stays;
 
 	if (node->kind != YAML_MAP) {
 		spec_error(check, node, "%s must be a mapping like {engine: ridge, alpha: 1}, not %s", where, spec_what_it_is(node, is));
@@ -210,7 +229,11 @@ static json_t *take_model(struct spec_check *check, const char *where, bool list
 	params = json_object();
 	take_parameters(check, engine, node, listed, params);
 	add_defaults(engine, params);
-	return json_pack("{s:s, s:o, s:o}", "engine", engine->name, "params", params, "run", take_run(check, engine, node, listed, params));
+	stays = takes_stays(check, engine, node);
+	model = json_pack("{s:s, s:o, s:o}", "engine", engine->name, "params", params, "run", take_run(check, engine, node, listed, params, stays));
+	if (stays)
+		json_object_set_new(model, "protocol", json_string("jsonl"));
+	return model;
 }
 
 json_t *spec_take_model(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)

@@ -104,6 +104,7 @@ static json_t *engine_schema(const struct engine *engine, const char *space)
 		json_object_set_new(properties, "space", parse_or_die(space, "space"));
 	if (engine->external) {
 		json_object_set_new(properties, "run", parse_or_die("{\"type\":\"string\",\"description\":\"command line with placeholders like {fold} and {data}\"}", "run"));
+		json_object_set_new(properties, "protocol", parse_or_die("{\"enum\":[\"template\",\"jsonl\"],\"default\":\"template\",\"description\":\"template: started once for each fit; jsonl: stays alive, fits come as JSON lines on its stdin\"}", "protocol"));
 		json_object_set_new(then, "required", json_pack("[s]", "run"));
 	}
 	json_object_set_new(then, "additionalProperties", param_find(engine->params, "*") ? parse_or_die("{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}", "*") : json_false());
@@ -281,7 +282,8 @@ static void add_engine(struct text_buf *out, const struct engine *engine)
 {
 	text_addf(out, "\nmodel: {engine: %s}  %s\n", engine->name, engine->help);
 	if (engine->external)
-		text_addf(out, "  %-22s command line with placeholders like {fold} and {data}, started once for each fit [required]\n", "run");
+		text_addf(out, "  %-22s command line with placeholders like {fold} and {data}, started once for each fit [required]\n  %-22s template; or jsonl: the program stays alive and is "
+		        "given fits as JSON lines on its stdin [default template]\n", "run", "protocol");
 	for (const struct param_def *def = engine->params; def && def->name; def++)
 		text_addf(out, "  %-22s %s%s%s%s%s\n", def->name, def->help, def->fallback ? " [default " : "", def->fallback ? def->fallback : "", def->fallback ? "]" : "",
 		        def->free_axis ? " [one fit answers all values]" : "");

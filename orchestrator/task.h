@@ -15,7 +15,7 @@
  *   {"type":"result","id":I,"variant":v,"fold":f,"score":x,"metrics":{..},"files":[{"name","sha256","bytes"}],"note":T}   one per fit; v is an index into
  *        variants, f the fold itself (-1 holdout); or with "failed":TEXT instead of score and metrics
  *        (and "final":true when a further attempt cannot mend it; "cause":"timeout", "memory" or "output" when it met a limit)
- *        with "stderr":TEXT, the last that a user's program said there
+ *        with "stderr":TEXT, the last that a user's program said there, and "progress":[[step,value],..], what it reported on the way
  *   {"type":"output","id":I,"value":{..}}                                              of write and prepare, optional
  *   {"type":"done","id":I,"cpu":s,"peak_rss":b,"rss_anon":b}                            ends every task
  *   {"type":"error","id":I,"code":C,"text":T}                                          ends a task that could not be done

@@ -92,6 +92,8 @@ void worker_send_result(struct worker *worker, json_int_t id, size_t variant, in
 	}
 	if (note)
 		json_object_set_new(line, "note", safe_text(note));
+	if (worker->progress)
+		json_object_set(line, "progress", worker->progress);
 	if (worker->said)
 		json_object_set_new(line, "stderr", json_string_nocheck(worker->said));
 	put_line(worker, line);
@@ -255,6 +257,7 @@ int worker_run(void)
 	while ((length = getline(&text, &capacity, stdin)) > 0)
 		serve(&worker, text, (size_t)length, &setup_err);
 	free(text);
+	command_server_end();
 	study_close(worker.study);
 	spec_release(worker.spec);
 	fclose(worker.out);

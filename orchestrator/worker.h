@@ -19,6 +19,7 @@ struct worker {
 	double flushed;       /* when the stream was */
 	const char *cause; /* of the fit that failed last: the limit it met, or NULL */
 	json_t *features_used; /* that the program said its last model uses, or NULL */
+	json_t *progress;  /* what it reported on the way, [[step, value], ..], or NULL */
 	char *said;        /* what its program said on stderr, the last of it, printable; NULL */
 	bool failures_are_final; /* a built-in engine that refused its input will refuse it again: no retry */
 };
@@ -48,6 +49,7 @@ struct command_fit {
 /* Ends the program under way and all its descendants: those that are still there after the grace are killed. At once when there is none.
  * Async-signal-safe. */
 void command_end_children(unsigned grace_milliseconds);
+void command_server_end(void); /* the program that stays alive, if any */
 int command_fit_run(struct worker *worker, const struct command_fit *fit, double **prediction, double *score, struct orch_err *err);
 
 #endif

@@ -348,6 +348,8 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 	free(names);
 	free(fit->worker->said);
 	fit->worker->said = NULL;
+	json_decref(fit->worker->progress);
+	fit->worker->progress = NULL;
 	fit->worker->cause = NULL;
 	return code;
 }

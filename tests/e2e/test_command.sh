@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Any program as the model: scores, predictions, failures, hostile parameters, nothing left running.
 source "$(dirname "$0")/lib.sh"
-cp -r "$EXAMPLES/command" example && cd example || exit 1
+cp -r "$EXAMPLES/command-shell" example && cd example || exit 1
 expect command__example_runs 0 '' "$ORCH" start -q campaign.yaml
 check command__winner_is_known grep -q '"degree": 2' command-campaign/rounds/round_000/01_hpo/best.json
 check command__ties_and_params grep -q '"shrink": 0' command-campaign/rounds/round_000/01_hpo/best.json
@@ -57,9 +57,4 @@ spec orphan '"sh ./orphan.sh {p}"' '[1]'
 expect command__orphans 0 '' "$ORCH" start -q orphan.yaml
 [ -z "$(pgrep -f '^sleep 78$')" ] && ok command__orphans_are_ended || not_ok command__orphans_are_ended "$(pgrep -af 'sleep 78')"
 expect command__unknown_placeholder 2 'nonesuch' bash -c "sed 's/{p}/{nonesuch}/' predicts.yaml >u.yaml; '$ORCH' start -q u.yaml --dir u"
-if python3 -c 'import pandas, pyarrow, sklearn' 2>/dev/null; then
-	expect command__python 0 '' "$ORCH" start -q campaign-python.yaml
-else
-	echo "# Python here lacks pandas, pyarrow or scikit-learn: the Python example is skipped"
-fi
 finish

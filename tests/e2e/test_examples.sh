@@ -13,6 +13,16 @@ expect example_diamonds__runs 0 '' "$ORCH" start -q diamonds/campaign.yaml --dir
 same example_diamonds__three_rounds "$(ls diamonds/c/rounds | wc -l)" 3
 check example_diamonds__model_is_xgboosts_own grep -q '"learner"' diamonds/c/rounds/round_000/03_baseline/model.json
 check example_diamonds__groups_are_dropped_together grep -q '^size,' diamonds/c/rounds/round_000/04_lofo/lofo.csv
+cp -r "$EXAMPLES/command-shell" shell && expect example_command_shell__runs 0 '' "$ORCH" start -q shell/campaign.yaml
+cp -r "$EXAMPLES/command-c" c && cc -O2 -o c/trainer c/trainer.c && expect example_command_c__runs 0 '' "$ORCH" start -q c/campaign.yaml
+cp -r "$EXAMPLES/command-python" python
+if python3 -c 'import pandas, pyarrow, sklearn' 2>/dev/null; then
+	expect example_command_python__runs 0 '' "$ORCH" start -q python/campaign.yaml
+	expect example_command_python__jsonl_runs 0 '' "$ORCH" start -q python/campaign-jsonl.yaml
+	same example_command_python__forms_agree "$(grep -c done python/python-jsonl-campaign/rounds/round_000/01_hpo/trials.csv)" 3
+else
+	echo "# Python here lacks pandas, pyarrow or scikit-learn: the Python examples are skipped"
+fi
 mkdir demo && cd demo || exit 1
 expect init_demo__writes 0 '' "$ORCH" init --demo
 expect init_demo__runs 0 '' "$ORCH" start -q campaign.yaml

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The limits of a fit: time, memory, output. What meets one costs an attempt with that cause, and nothing it started is left.
 source "$(dirname "$0")/lib.sh"
-cp "$EXAMPLES/command/points.csv" .
+cp "$EXAMPLES/command-shell/points.csv" .
 spec() { # name, run, space, further resources
 	printf 'name: %s\ndata: {source: points.csv, target: y}\nsplit: {folds: {k: 2}}\nmetric: rmse\nmodel: {engine: command, run: %s}\nhpo: {sampler: grid, space: {p: %s}}\nlofo: {enabled: false}\nrfe: {enabled: false}\nresources: {retries: 0%s}\n' "$1" "$2" "$3" "$4" >"$1.yaml"
 }
