@@ -47,6 +47,16 @@ static char *page_path(const char *campaign, long round)
 	return path;
 }
 
+/* The orchestrator renews the page after every round: two writers at once would be one too many. */
+static bool is_renewed_elsewhere(const struct arguments *arguments, const json_t *outcome, long round, const char *path)
+{
+	bool running = !strcmp(json_get_text(outcome, "state", ""), "running");
+
+	if (running && round < 0 && file_exists(path))
+		command_say(arguments, "the campaign is under way: its page is renewed after every round");
+	return running && round < 0 && file_exists(path);
+}
+
 static int write_page(const struct arguments *arguments, const char *campaign, const json_t *outcome, long round, struct orch_err *err)
 {
 	char *path = page_path(campaign, round), *quoted;
@@ -54,10 +64,12 @@ static int write_page(const struct arguments *arguments, const char *campaign, c
 
 	if (!json_array_size(json_object_get(outcome, "rounds")))
 		code = orch_fail(err, ORCH_EMISSING, "no round of %s is finished yet: there is nothing to report; orch status shows what it does", campaign);
-	if (!code)
-		code = plot_campaign(campaign, err);
-	if (!code)
-		code = campaign_report_page(campaign, outcome, round, path, err);
+	if (!code && !is_renewed_elsewhere(arguments, outcome, round, path)) {
+		if (strcmp(json_get_text(outcome, "state", ""), "running"))
+			code = plot_campaign(campaign, err);
+		if (!code)
+			code = campaign_report_page(campaign, outcome, round, path, err);
+	}
 	if (!code) {
 		printf("%s\n", path);
 		command_say(arguments, "notebook: %s", json_get_text(json_object_get(outcome, "files"), "notebook", ""));

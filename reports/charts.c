@@ -137,9 +137,14 @@ static json_t *lofo_of(const struct csv_table *lofo)
 	return list;
 }
 
-static void add_place(struct text_buf *out, const char *id, const char *caption)
+/* of, most: when not all are shown, the caption says so. */
+static void add_place(struct text_buf *out, const char *id, const char *text, const char *which, json_int_t of, json_int_t most)
 {
+	char shown[TEXT_NUMBER_MAX], all[TEXT_NUMBER_MAX];
+	char *caption = of > most ? text_format("%s; the %s of %s %s", text, text_count(most, shown), text_count(of, all), which) : mem_text(text);
+
 	text_addf(out, "<figure><div class=\"chart\" id=\"%s\" role=\"img\" aria-label=\"%s\"></div><figcaption>%s</figcaption></figure>\n", id, caption, caption);
+	free(caption);
 }
 
 int charts_add(struct text_buf *out, const char *round_folder, const json_t *outcome, struct orch_err *err)
@@ -155,10 +160,11 @@ int charts_add(struct text_buf *out, const char *round_folder, const json_t *out
 		data = json_pack("{s:s, s:b, s:o, s:o, s:o, s:I}", "metric", json_get_text(outcome, "metric", "score"), "maximise", maximise, "history", history_of(&trials, maximise), "parallel",
 		        parallel_of(&trials, maximise), "lofo", lofo_of(&lofo), "units", (json_int_t)lofo.rows);
 		if (json_array_size(json_object_get(data, "lofo")))
-			add_place(out, "chart-lofo", "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals");
+			add_place(out, "chart-lofo", "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals", "features that are worth most", (json_int_t)lofo.rows, UNITS_MOST);
 		if (json_array_size(json_object_get(data, "history")) > 1) {
-			add_place(out, "chart-history", "the cross-validated score of every trial in the order tried, and the best so far");
-			add_place(out, "chart-parallel", "a line for each trial, from its parameters to its score; drag along an axis to choose a range");
+			add_place(out, "chart-history", "the cross-validated score of every trial in the order tried, and the best so far", "", 0, 0);
+			add_place(out, "chart-parallel", "a line for each trial, from its parameters to its score; drag along an axis to choose a range", "that scored best", json_get_int(json_object_get(data, "parallel"), "of", 0),
+			        LINES_MOST);
 		}
 		page_data(out, "charts", data);
 		json_decref(data);

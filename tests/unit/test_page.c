@@ -142,6 +142,7 @@ static void campaign_page_holds_text_only(void **state)
 		fail_msg("%s", err.text);
 	assert_null(strstr(out.data, "<script>alert"));
 	assert_non_null(strstr(out.data, "Take round 0: 2 of 2 features, mae 2.5 \xc2\xb1 0.1"));
+	assert_null(strstr(out.data, "; the 1,000 of"));
 	assert_non_null(strstr(out.data, "4 fits</b>"));
 	assert_non_null(strstr(out.data, "exit 4"));
 	assert_non_null(strstr(out.data, "search 100 %"));
@@ -152,6 +153,20 @@ static void campaign_page_holds_text_only(void **state)
 		assert_string_equal(json_string_value(json_array_get(json_array_get(json_object_get(island, "lofo"), 1), 0)), NAME);
 		json_decref(island);
 	}
+	json_decref(outcome);
+	text_buf_release(&out);
+}
+
+static void campaign_page_is_of_so_far(void **state)
+{
+	json_t *outcome = parse(outcome_text);
+	struct text_buf out = {0};
+
+	(void)state;
+	put_round();
+	json_object_set_new(outcome, "state", json_string("interrupted"));
+	assert_int_equal(campaign_page_write(folder, outcome, 0, &out, NULL), 0);
+	assert_non_null(strstr(out.data, "So far: take round 0"));
 	json_decref(outcome);
 	text_buf_release(&out);
 }
@@ -201,6 +216,7 @@ static void charts_thin_out_long_searches(void **state)
 	assert_int_equal(json_array_size(json_object_get(json_object_get(island, "parallel"), "rows")), 1000);
 	assert_int_equal(json_get_int(json_object_get(island, "parallel"), "of", 0), 46000);
 	assert_true(out.length < 400000);
+	assert_non_null(strstr(out.data, "; the 1,000 of 46,000 that scored best<"));
 	json_decref(island);
 	json_decref(outcome);
 	text_buf_release(&csv);
@@ -244,6 +260,7 @@ int main(void)
 		{"page__island_cannot_be_left", island_cannot_be_left, NULL, NULL, NULL},
 		{"page__cells_are_text", cells_are_text, NULL, NULL, NULL},
 		{"campaign_page__holds_text_only", campaign_page_holds_text_only, make_folder, remove_folder, NULL},
+		{"campaign_page__is_of_so_far", campaign_page_is_of_so_far, make_folder, remove_folder, NULL},
 		{"campaign_page__says_what_is_missing", campaign_page_says_what_is_missing, make_folder, remove_folder, NULL},
 		{"charts__thin_out_long_searches", charts_thin_out_long_searches, make_folder, remove_folder, NULL},
 		{"compare_page__holds_text_only", compare_page_holds_text_only, NULL, NULL, NULL},
