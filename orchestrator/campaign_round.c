@@ -74,6 +74,8 @@ static int publish(struct campaign *campaign, struct round_run *run, struct orch
 	return code;
 }
 
+#define NAMES_SAID 12
+
 /* What the round came to, in a line. */
 static void say_round(struct campaign *campaign, unsigned round)
 {
@@ -89,8 +91,15 @@ static void say_round(struct campaign *campaign, unsigned round)
 			snprintf(score, sizeof score, "%.6g", mean);
 		text_addf(&line, "round %u is done: %s %s", round, campaign->study->metric->name, score);
 		units = json_object_get(comparison, "units");
-		json_array_foreach(units, i, name)
-			text_addf(&line, "%s%s", i ? ", " : "; dropped: ", json_string_value(name));
+		json_array_foreach(units, i, name) {
+			char *shown = text_cut(json_string_value(name), TEXT_NAME_SHOWN);
+
+			if (i < NAMES_SAID)
+				text_addf(&line, "%s%s", i ? ", " : "; dropped: ", shown);
+			free(shown);
+		}
+		if (json_array_size(units) > NAMES_SAID)
+			text_addf(&line, " and %zu more", json_array_size(units) - NAMES_SAID);
 		if (isfinite(after))
 			text_addf(&line, " (without: %.6g)", after);
 		if (!json_array_size(units))

@@ -38,8 +38,9 @@ static void add_names(struct text_buf *out, const json_t *names, size_t width)
 	size_t start = out->length, count = json_array_size(names);
 
 	for (size_t i = 0; i < count; i++) {
-		char *name = text_printable(json_string_value(json_array_get(names, i)));
+		char *whole = text_printable(json_string_value(json_array_get(names, i))), *name = text_cut(whole, TEXT_NAME_SHOWN);
 
+		free(whole);
 		if (i && out->length - start + strlen(name) > width) {
 			text_addf(out, " and %zu more", count - i);
 			free(name);

@@ -44,9 +44,12 @@ static void cell_value(struct text_buf *out, const json_t *value)
 
 static void add_name(struct text_buf *names, const char *name, size_t i, size_t most, size_t count)
 {
+	char *shown = text_cut(name, TEXT_NAME_SHOWN);
+
 	if (i < most)
-		text_addf(names, "%s%s", i ? ", " : "", name);
-	else if (i == most)
+		text_addf(names, "%s%s", i ? ", " : "", shown);
+	free(shown);
+	if (i == most)
 		text_addf(names, " and %zu more", count - most);
 }
 

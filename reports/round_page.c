@@ -83,7 +83,10 @@ static char *join(const json_t *names, size_t most)
 			text_addf(&buf, " and %zu more", json_array_size(names) - most);
 			break;
 		}
-		text_addf(&buf, "%s%s", i ? ", " : "", json_string_value(name));
+		char *shown = text_cut(json_string_value(name), TEXT_NAME_SHOWN);
+
+		text_addf(&buf, "%s%s", i ? ", " : "", shown);
+		free(shown);
 	}
 	return text_take(&buf);
 }

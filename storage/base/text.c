@@ -207,6 +207,26 @@ static const char *html_escape(char character)
 	return NULL;
 }
 
+static bool continues(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+char *text_cut(const char *text, size_t characters)
+{
+	size_t count = 0, head = 0, tail = strlen(text), last = (characters - 1) / 2, first = characters - 1 - last;
+
+	for (const char *at = text; *at; at++)
+		count += !continues(*at);
+	if (count <= characters)
+		return text_format("%s", text);
+	for (; first || continues(text[head]); head++)
+		first -= !continues(text[head]);
+	while (last)
+		last -= !continues(text[--tail]);
+	return text_format("%.*s\xe2\x80\xa6%s", (int)head, text, text + tail);
+}
+
 void text_add_html(struct text_buf *buf, const char *text)
 {
 	for (const char *plain = text; *plain;) {

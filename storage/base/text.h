@@ -38,6 +38,9 @@ const char *text_nearest(const char *word, const char *const *candidates, size_t
 bool text_is_utf8(const char *bytes, size_t length);
 /* A copy that is safe on a terminal and in one line: control characters become \xNN, bad UTF-8 becomes U+FFFD. malloc'd. */
 char *text_printable(const char *text);
+/* A copy of at most that many characters (at least 3): longer text loses its middle to an ellipsis. malloc'd. */
+char *text_cut(const char *text, size_t characters);
+#define TEXT_NAME_SHOWN 60 /* characters of a feature's name in a sentence */
 /* Appends text with & < > " ' escaped for HTML and XML. */
 void text_add_html(struct text_buf *buf, const char *text);
 /* Appends a CSV field, quoted when it must be (RFC 4180). */

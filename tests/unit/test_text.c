@@ -247,6 +247,22 @@ static void text__html_and_csv_are_escaped(void **state)
 	}
 }
 
+static void text__long_names_lose_their_middle(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t characters;
+		const char *cut;
+	} cases[] = {{"abcdef", 6, "abcdef"}, {"abcdefg", 6, "abc\xe2\x80\xa6" "fg"}, {"abcdefg", 3, "a\xe2\x80\xa6g"}, {"", 3, ""},
+	        {"\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa9", 4, "\xc3\xa4\xc3\xb6\xe2\x80\xa6\xc3\xa9"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *cut = text_cut(cases[i].text, cases[i].characters);
+		assert_string_equal(cut, cases[i].cut);
+		free(cut);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +280,7 @@ int main(void)
 		cmocka_unit_test(text__utf8_is_checked_strictly),
 		cmocka_unit_test(text__printable_hides_controls),
 		cmocka_unit_test(text__html_and_csv_are_escaped),
+		cmocka_unit_test(text__long_names_lose_their_middle),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
