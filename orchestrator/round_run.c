@@ -140,6 +140,8 @@ static int read_best(struct round_run *run, struct orch_err *err)
 		code = orch_fail(err, ORCH_EDAMAGED, "01_hpo/best.json of round %u has no \"params\"", run->round);
 	else
 		run->params = json_incref(json_object_get(best, "params"));
+	if (!code && !json_get_bool(best, "meets_constraints", true))
+		display_line(run->campaign->display, "round %u: no trial meets all constraints; trial %lld comes nearest and is taken", run->round, (long long)run->trial);
 	if (!code)
 		run->campaign->study->model = search_model(run->search, (uint64_t)run->trial);
 	json_decref(best);
@@ -312,12 +314,25 @@ static void show_stage(struct round_run *run, enum stage_id stage)
 	display_stage(run->campaign->display, &view);
 }
 
+/* Are a fit's seconds among what the search optimises or keeps to? They are recorded once, with its other metrics. */
+static bool wants_seconds(const struct round_run *run, unsigned stage)
+{
+	const struct spec *spec = run->campaign->spec;
+	bool wants = false;
+
+	for (size_t i = 0; i < spec->objective_count; i++)
+		wants = wants || !strcmp(spec->objectives[i], SPEC_FIT_SECONDS);
+	for (size_t i = 0; i < spec->constraint_count; i++)
+		wants = wants || !strcmp(spec->constraints[i].name, SPEC_FIT_SECONDS);
+	return wants && stage == STAGE_HPO;
+}
+
 static int next_fits(struct round_run *run, unsigned stage, struct task *task, struct orch_err *err)
 {
 	struct fit_plan *plan = run->plans[stage];
 	uint64_t fits = fit_plan_fits(plan), left = (uint64_t)((double)fit_plan_tasks(plan) * (double)(fits - fit_plan_done(plan)) / (double)(fits ? fits : 1));
 
-	int code = fit_plan_next(plan, batching_next(&run->batching, stage, left), task, err);
+	int code = fit_plan_next(plan, wants_seconds(run, stage) ? 1 : batching_next(&run->batching, stage, left), task, err);
 
 	return !code && stage == STAGE_HPO && run->phases ? search_phases_error(run->phases, err) : code;
 }
@@ -380,7 +395,8 @@ static int check_files(const struct round_run *run, const json_t *result, struct
 	return json_array_size(files) ? file_sync_folder(run->scratch, err) : 0;
 }
 
-static int put_result(struct round_run *run, const struct task *task, const json_t *result, struct orch_err *err)
+/* seconds: of the fit; of fits that share a task, their part of it. */
+static int put_result(struct round_run *run, const struct task *task, const json_t *result, double seconds, struct orch_err *err)
 {
 	struct fit_plan *plan = run->plans[task->stage];
 	size_t variant = (size_t)json_get_int(result, "variant", 0);
@@ -401,6 +417,8 @@ static int put_result(struct round_run *run, const struct task *task, const json
 	fit.note = failed ? failed : json_get_text(result, "note", NULL);
 	if (!failed) {
 		fit.score = json_get_real(result, "score", NAN);
+		if (wants_seconds(run, task->stage) && json_is_object(json_object_get(result, "metrics")))
+			json_object_set_new(json_object_get(result, "metrics"), SPEC_FIT_SECONDS, json_real(seconds));
 		fit.metrics = metrics = json_text(json_object_get(result, "metrics"), JSON_STYLE_CANONICAL);
 		if (json_array_size(json_object_get(result, "files")))
 			fit.files = files = json_text(json_object_get(result, "files"), JSON_STYLE_CANONICAL);
@@ -522,7 +540,7 @@ int round_run_results(struct round_run *run, struct task *task, struct task_outc
 	ledger_task_begin(ledger);
 	json_array_foreach(results, i, result)
 		if (!code)
-			code = put_result(run, task, result, err);
+			code = put_result(run, task, result, outcome->seconds / (double)(task->fit_count ? task->fit_count : 1), err);
 	if (!code && outcome->end == TASK_OK)
 		code = put_attempt(run, task, outcome, "ok", err);
 	if (!code)

@@ -128,6 +128,13 @@ struct spec_resources {
 	double pause;              /* seconds that a full disk is waited for */
 	unsigned retries;          /* further attempts after the first */
 };
+/* What the chosen trial must keep to: the mean over folds of a metric, or of fit_seconds. */
+#define SPEC_FIT_SECONDS "fit_seconds"
+struct spec_constraint {
+	const char *name;
+	bool at_least; /* else at most */
+	double bound;
+};
 struct spec_limits {
 	int64_t configurations;
 	double hours;
@@ -142,6 +149,10 @@ struct spec {
 	struct spec_split split;
 	uint64_t seed;
 	const char *metric; /* NULL: by task (rmse, logloss, cmae) */
+	const char **objectives; /* of a list of metrics: all, the first too; else none */
+	size_t objective_count;
+	struct spec_constraint *constraints;
+	size_t constraint_count;
 	struct spec_model *models;
 	size_t model_count;
 	struct spec_hpo hpo;

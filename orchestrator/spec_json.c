@@ -396,6 +396,25 @@ static void build_rfe(struct builder *builder, const json_t *object)
 	expect(builder, rfe->choose == SPEC_CHOOSE_TOLERANCE ? json_is_number(json_object_get(choose, "tolerance")) : is_word_of("best one_se", rule), "rfe.choose");
 }
 
+static void build_metric(struct builder *builder, const json_t *metric, json_t *constraints)
+{
+	struct spec *spec = builder->spec;
+	json_t *item, *bound;
+	const char *name, *side;
+	size_t i;
+
+	spec->objectives = room(builder, json_array_size(metric) + 1, sizeof *spec->objectives);
+	json_array_foreach(metric, i, item)
+		if (expect(builder, json_is_string(item), "metric"))
+			spec->objectives[spec->objective_count++] = keep(builder, json_string_value(item));
+	spec->metric = json_is_string(metric) ? keep(builder, json_string_value(metric)) : spec->objective_count ? spec->objectives[0] : NULL;
+	spec->constraints = room(builder, 2 * json_object_size(constraints) + 1, sizeof *spec->constraints);
+	json_object_foreach(constraints, name, item)
+		json_object_foreach(item, side, bound)
+			if (expect(builder, json_is_number(bound), "constraints"))
+				spec->constraints[spec->constraint_count++] = (struct spec_constraint){keep(builder, name), !strcmp(side, "min"), json_number_value(bound)};
+}
+
 static void build_rest(struct builder *builder, const json_t *resolved)
 {
 	struct spec *spec = builder->spec;
@@ -404,7 +423,7 @@ static void build_rest(struct builder *builder, const json_t *resolved)
 	spec->name = text_of(builder, resolved, "name");
 	expect(builder, spec->name && !spec_name_problem(spec->name), "name");
 	spec->seed = (uint64_t)json_get_int(resolved, "seed", 42);
-	spec->metric = text_of(builder, resolved, "metric");
+	build_metric(builder, json_object_get(resolved, "metric"), json_object_get(resolved, "constraints"));
 	expect(builder, !spec->metric || metric_find(spec->metric), "metric");
 	spec->lofo.enabled = json_get_bool(lofo, "enabled", 1);
 	spec->lofo.adaptive = json_get_bool(lofo, "adaptive", 0);

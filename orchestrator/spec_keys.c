@@ -18,6 +18,9 @@
 #define STRATUM \
 	"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"column\"],\"additionalProperties\":false,\"properties\":{\"column\":{\"type\":\"string\"}," \
 	"\"bins\":{\"type\":\"integer\",\"minimum\":2,\"maximum\":1000}}}]}"
+#define CONSTRAINTS \
+	"{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":false,\"properties\":{\"min\":{\"type\":\"number\"}," \
+	"\"max\":{\"type\":\"number\"}}}}"
 #define STRATA "{\"anyOf\":[" STRATUM ",{\"type\":\"array\",\"maxItems\":16,\"items\":" STRATUM "}]}"
 #define GROUPS \
 	"{\"anyOf\":[{\"const\":\"auto\"},{\"type\":\"object\",\"properties\":{\"auto\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1}}," \
@@ -70,7 +73,8 @@ const struct spec_key spec_keys[] = {
 	{"split.folds.gap", SPEC_INT, "0", 0, 1e15, NULL, NULL, "time: rows left out between training and test", NULL, NULL},
 
 	{"seed", SPEC_INT, "42", 0, 9007199254740992.0, NULL, NULL, "everything random comes from it", NULL, NULL},
-	{"metric", SPEC_OWN, "null", 0, 0, NULL, NULL, "what is optimised; default rmse, logloss or cmae by task", spec_take_metric, NULL /* from the table of metrics */},
+	{"metric", SPEC_OWN, "null", 0, 0, NULL, NULL, "what is optimised; default rmse, logloss or cmae by task; a list ([rmse, fit_seconds]): the best by the first of those that no other beats", spec_take_metric, NULL /* from the table of metrics */},
+	{"constraints", SPEC_OWN, "{}", 0, 0, NULL, NULL, "what the chosen trial must keep to: metric or fit_seconds: {max: number} or {min: number}, means over folds", spec_take_constraints, CONSTRAINTS},
 	{"model", SPEC_OWN, "null", 0, 0, NULL, NULL, "engine and its parameters", spec_take_model, NULL /* from the table of engines */},
 	{"models", SPEC_OWN, "null", 0, 0, NULL, NULL, "instead of model: a list of models, each with its parameters and its space; the best of all goes on", spec_take_models, NULL /* as model */},
 

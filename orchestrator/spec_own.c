@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engines/metric/metric.h"
+#include "orchestrator/spec.h"
 #include "orchestrator/spec_check.h"
 #include "storage/base/json.h"
 
@@ -300,31 +301,93 @@ json_t *spec_take_stratify(struct spec_check *check, const struct spec_key *key,
 
 /* ---- metric ---- */
 
-json_t *spec_take_metric(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+/* first: it is optimised, so it must come from predictions. */
+static bool take_metric_name(struct spec_check *check, const struct yaml_node *node, bool first)
 {
 	const char *names[64];
 	size_t count = 0;
-	char *suggestion;
+	char *suggestion, is[SPEC_WHAT_MAX];
 	struct text_buf all = {0};
 
 	if (node->kind != YAML_SCALAR) {
-		spec_error(check, node, "%s: several metrics are not available yet; name one", key->path);
-		return NULL;
+		spec_error(check, node, "a metric is a name, not %s", spec_what_it_is(node, is));
+		return false;
 	}
-	if (metric_find(node->text))
-		return json_string(node->text);
-	for (; metric_table[count] && count < 64; count++) {
+	if (metric_find(node->text) || (!first && !strcmp(node->text, SPEC_FIT_SECONDS)))
+		return true;
+	for (; metric_table[count] && count < 62; count++) {
 		names[count] = metric_table[count]->name;
 		text_addf(&all, " %s", names[count]);
 	}
+	if (!first)
+		names[count++] = SPEC_FIT_SECONDS;
 	suggestion = spec_suggestion(node->text, names, count);
-	if (suggestion[0])
+	if (!strcmp(node->text, SPEC_FIT_SECONDS))
+		spec_error(check, node, "fit_seconds cannot be the first metric: name one that scores predictions before it");
+	else if (suggestion[0])
 		spec_error(check, node, "there is no metric \"%s\"%s", node->text, suggestion);
 	else
-		spec_error(check, node, "there is no metric \"%s\"; there are%s", node->text, all.data);
+		spec_error(check, node, "there is no metric \"%s\"; there are%s%s", node->text, all.data, first ? "" : " fit_seconds");
 	free(suggestion);
 	text_buf_release(&all);
-	return NULL;
+	return false;
+}
+
+json_t *spec_take_metric(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+{
+	json_t *list;
+
+	if (node->kind == YAML_SCALAR)
+		return take_metric_name(check, node, true) ? json_string(node->text) : NULL;
+	if (node->kind != YAML_LIST || node->count < 2 || node->count > 8) {
+		spec_error(check, node, "%s must be a name like rmse, or a list of 2 to 8 like [rmse, fit_seconds]: the first is optimised", key->path);
+		return NULL;
+	}
+	list = json_array();
+	for (size_t i = 0; i < node->count; i++) {
+		if (!take_metric_name(check, node->items[i], !i))
+			continue;
+		for (size_t j = 0; j < i; j++)
+			if (node->items[j]->kind == YAML_SCALAR && !strcmp(node->items[j]->text, node->items[i]->text))
+				spec_error(check, node->items[i], "%s is named twice", node->items[i]->text);
+		json_array_append_new(list, json_string(node->items[i]->text));
+	}
+	return list;
+}
+
+static json_t *take_bounds(struct spec_check *check, const char *name, const struct yaml_node *node)
+{
+	json_t *bounds = json_object();
+	bool sound = node->kind == YAML_MAP && node->count;
+
+	for (size_t i = 0; sound && i < node->count; i++) {
+		double bound;
+
+		sound = (!strcmp(node->keys[i]->text, "min") || !strcmp(node->keys[i]->text, "max")) && node->items[i]->kind == YAML_SCALAR && !node->items[i]->quoted &&
+		        text_to_double(node->items[i]->text, &bound);
+		if (sound)
+			json_object_set_new(bounds, node->keys[i]->text, json_real(bound));
+	}
+	if (!sound)
+		spec_error(check, node, "constraints.%s must be {max: number}, {min: number} or both", name);
+	return bounds;
+}
+
+json_t *spec_take_constraints(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+{
+	json_t *constraints = json_object();
+	char is[SPEC_WHAT_MAX];
+
+	if (spec_is_nothing(node))
+		return constraints;
+	if (node->kind != YAML_MAP) {
+		spec_error(check, node, "%s must be a mapping like {fit_seconds: {max: 2}}, not %s", key->path, spec_what_it_is(node, is));
+		return constraints;
+	}
+	for (size_t i = 0; i < node->count; i++)
+		if (take_metric_name(check, node->keys[i], false))
+			json_object_set_new(constraints, node->keys[i]->text, take_bounds(check, node->keys[i]->text, node->items[i]));
+	return constraints;
 }
 
 /* ---- rfe ---- */

@@ -127,12 +127,15 @@ static json_t *model_schema(const char *space)
 
 static json_t *metric_schema(void)
 {
-	json_t *names = json_array();
+	json_t *names = json_array(), *listed;
 
 	for (size_t m = 0; metric_table[m]; m++)
 		json_array_append_new(names, json_string(metric_table[m]->name));
+	listed = json_copy(names);
+	json_array_append_new(listed, json_string(SPEC_FIT_SECONDS));
 	json_array_append_new(names, json_null());
-	return json_pack("{s:o}", "enum", names);
+	return json_pack("{s:[{s:o}, {s:s, s:i, s:i, s:b, s:{s:o}}]}", "anyOf", "enum", names, "type", "array", "minItems", 2, "maxItems", 8, "uniqueItems", 1, "items", "enum",
+	        listed);
 }
 
 /* ---- keys ---- */

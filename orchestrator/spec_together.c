@@ -110,7 +110,8 @@ static void check_groups(struct spec_check *check, const json_t *data, const jso
 
 static void check_metric(struct spec_check *check, const json_t *resolved)
 {
-	const char *name = json_string_value(json_object_get(resolved, "metric")), *task = json_get_text(json_object_get(resolved, "data"), "task", "auto");
+	json_t *listed = json_object_get(resolved, "metric");
+	const char *name = json_string_value(json_is_array(listed) ? json_array_get(listed, 0) : listed), *task = json_get_text(json_object_get(resolved, "data"), "task", "auto");
 	const struct metric *metric = name ? metric_find(name) : NULL;
 	bool angle = json_is_object(json_object_get(json_object_get(resolved, "data"), "target")), given = is_given(check, "data", "target");
 

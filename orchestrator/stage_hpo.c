@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/front.h"
 #include "orchestrator/search.h"
 #include "orchestrator/stage.h"
 #include "storage/base/file.h"
@@ -19,6 +20,9 @@ struct writing {
 	int64_t best_trial;
 	double best_score;
 	bool fold_failed;
+	struct front *front; /* NULL: one metric, no constraints */
+	double *extra;
+	bool feasible;
 	uint64_t done, failed, pruned;
 };
 
@@ -73,17 +77,21 @@ static int end_trial(struct writing *writing, struct orch_err *err)
 		put_param(writing, &hpo->space[i], json_object_get(params, hpo->space[i].name));
 	table_file_double(writing->table, done ? mean : NAN);
 	table_file_double(writing->table, done ? sd : NAN);
+	if (writing->front)
+		code = front_end_trial(writing->front, writing->trial, done, mean, writing->extra, err);
+	for (size_t i = 0; i < front_extra(writing->front); i++)
+		table_file_double(writing->table, writing->extra[i]);
 	for (unsigned f = 0; f < writing->folds; f++)
 		table_file_double(writing->table, writing->scores[f]);
 	table_file_text(writing->table, done ? "done" : writing->fold_failed ? "failed" : "pruned");
 	table_file_end_row(writing->table);
-	if (done && (writing->best_trial < 0 || metric_better(metric, mean, writing->best_score))) {
+	if (!writing->front && done && (writing->best_trial < 0 || metric_better(metric, mean, writing->best_score))) {
 		writing->best_trial = writing->trial;
 		writing->best_score = mean;
 	}
 	*(done ? &writing->done : writing->fold_failed ? &writing->failed : &writing->pruned) += 1;
 	json_decref(params);
-	return 0;
+	return code;
 }
 
 static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *err)
@@ -101,13 +109,15 @@ static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *e
 	writing->fold_failed = writing->fold_failed || fit->state != LEDGER_DONE;
 	if (fit->fold >= 0 && (unsigned)fit->fold < writing->folds && fit->state == LEDGER_DONE)
 		writing->scores[fit->fold] = fit->score;
+	if (!code && writing->front)
+		code = front_fit(writing->front, fit, err);
 	return code;
 }
 
 static int begin_table(struct writing *writing, struct orch_err *err)
 {
 	const struct spec_hpo *hpo = &writing->context->study->spec->hpo;
-	size_t count = 0, most = hpo->axis_count + writing->folds + 5;
+	size_t count = 0, most = hpo->axis_count + writing->folds + front_extra(writing->front) + 5;
 	struct table_column *columns = mem_must(most, sizeof *columns);
 	char (*names)[280] = mem_must(most, sizeof *names);
 	char *parquet = file_join(writing->context->folder, "trials.parquet"), *csv = file_join(writing->context->folder, "trials.csv");
@@ -122,6 +132,10 @@ static int begin_table(struct writing *writing, struct orch_err *err)
 	}
 	columns[count++] = (struct table_column){"mean", TABLE_DOUBLE};
 	columns[count++] = (struct table_column){"sd", TABLE_DOUBLE};
+	for (size_t i = 0; i < front_extra(writing->front); i++, count++) {
+		snprintf(names[count], sizeof *names, "mean_%s", front_extra_name(writing->front, i));
+		columns[count] = (struct table_column){names[count], TABLE_DOUBLE};
+	}
 	for (unsigned f = 0; f < writing->folds; f++, count++) {
 		snprintf(names[count], sizeof *names, "fold_%u", f);
 		columns[count] = (struct table_column){names[count], TABLE_DOUBLE};
@@ -155,6 +169,8 @@ static int write_best(const struct writing *writing, struct orch_err *err)
 			json_object_set_new(object, "model", json_integer((json_int_t)model));
 			json_object_set_new(object, "model_name", json_string(writing->context->study->spec->models[model].name));
 		}
+		if (writing->front)
+			json_object_set_new(object, "meets_constraints", json_boolean(writing->feasible));
 		if (writing->pruned)
 			json_object_set_new(object, "pruned", json_integer((json_int_t)writing->pruned));
 		code = stage_write_json(writing->context, "best.json", object, err);
@@ -173,6 +189,8 @@ int stage_hpo_write(const struct stage_context *context, struct orch_err *err)
 	int code = search_open(context->study->spec, context->round, &source, &writing.search, err);
 
 	writing.scores = mem_must(writing.folds + 1, sizeof *writing.scores);
+	front_open(context->study, &writing.front);
+	writing.extra = mem_must(front_extra(writing.front) + 1, sizeof *writing.extra);
 	if (!code)
 		code = begin_table(&writing, err);
 	if (!code)
@@ -183,8 +201,14 @@ int stage_hpo_write(const struct stage_context *context, struct orch_err *err)
 		table_file_abort(&writing.table);
 	else if (writing.table)
 		code = table_file_commit(&writing.table, err);
+	if (!code && writing.front)
+		code = front_best(writing.front, &writing.best_trial, &writing.best_score, &writing.feasible, err);
+	if (!code && writing.front)
+		code = front_write(writing.front, context, err);
 	if (!code)
 		code = write_best(&writing, err);
+	front_close(writing.front);
+	free(writing.extra);
 	search_close(writing.search);
 	free(writing.scores);
 	return code;

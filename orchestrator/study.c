@@ -140,6 +140,14 @@ static const char *kind_of_task(const struct study *study)
 	return text;
 }
 
+static void check_other_metric(const struct study *study, const char *name, const char *key, struct text_buf *problems)
+{
+	const struct metric *metric = metric_find(name);
+
+	if (metric && !study_metric_fits(study, metric))
+		problem(problems, "%s: \"%s\" does not fit this target: it is %s", key, name, kind_of_task(study));
+}
+
 static void choose_metric(struct study *study, struct text_buf *problems)
 {
 	const char *name = study->spec->metric;
@@ -151,6 +159,10 @@ static void choose_metric(struct study *study, struct text_buf *problems)
 		problem(problems, "there is no metric \"%s\"", name);
 	else if (!study_metric_fits(study, study->metric))
 		problem(problems, "metric \"%s\" does not fit this target: it is %s", name, kind_of_task(study));
+	for (size_t i = 1; i < study->spec->objective_count; i++)
+		check_other_metric(study, study->spec->objectives[i], "metric", problems);
+	for (size_t i = 0; i < study->spec->constraint_count; i++)
+		check_other_metric(study, study->spec->constraints[i].name, "constraints", problems);
 }
 
 static void check_engine(const struct study *study, const struct spec_model *model, struct text_buf *problems)

@@ -35,4 +35,26 @@ models tpe ', trials: 14, pruner: median' 2 | sed 's/\[0.3, 1.0\]/{float: [0.1, 
 check models__learned_and_pruned "$ORCH" start several.yaml
 same models__trials_are_split "$(trials several | cut -d, -f2 | uniq -c | awk '{printf "%s:%s ", $2, $1}')" "model:1 ridge:1 forest:5 ridge_2:2 "
 expect fit__of_the_second_model 0 'fold 4' "$ORCH" fit models --trial 2
+# Several metrics, constraints.
+cat >front.yaml <<YAML
+data: {source: $DATA/diabetes.csv, target: y}
+model: {engine: forest, trees: 10}
+metric: [rmse, max_error]
+constraints: {mae: {max: 47.5}}
+hpo: {sampler: random, trials: 20, space: {max_depth: {int: [1, 12]}, max_features: {float: [0.1, 1]}}}
+lofo: {enabled: false}
+YAML
+check front__starts "$ORCH" start front.yaml
+F=front/rounds/round_000/01_hpo
+same front__both_metrics_are_columns "$(head -n 1 $F/trials.csv | grep -o 'mean,sd,mean_max_error,mean_mae')" mean,sd,mean_max_error,mean_mae
+same front__nobody_on_it_is_beaten "$(awk -F, 'NR == FNR { if (FNR > 1) { t[FNR] = $1; r[FNR] = $4; m[FNR] = $6; e[FNR] = $7 } next }
+	FNR > 1 { for (i in t) if (e[i] <= 47.5 && r[i] <= $2 && m[i] <= $3 && (r[i] < $2 || m[i] < $3)) print "beaten by", t[i] }' $F/trials.csv $F/front.csv)" ""
+same front__the_first_is_taken "$(sed -n 2p $F/front.csv | cut -d, -f1)" "$(grep -o '"trial": [0-9]*' $F/best.json | grep -o '[0-9]*')"
+same front__it_meets_the_constraint "$(awk -F, 'NR > 1 && ($4 > 47.5 || !$5)' $F/front.csv)" ""
+sed 's/max: 47.5/max: 1/' front.yaml >strict.yaml
+expect constraints__none_meets_them 0 'no trial meets all constraints; trial [0-9]* comes nearest' "$ORCH" start strict.yaml
+sed 's/max_error\]/fit_seconds]/; s/constraints: .*/constraints: {fit_seconds: {max: 100}}/; s/engine: forest/engine: fake/; s/, trees: 10//; s/max_depth: .*}}/x: {float: [0, 1]}}}/' front.yaml >seconds.yaml
+check seconds__start "$ORCH" start seconds.yaml
+same seconds__are_recorded "$(tail -n +2 seconds/rounds/round_000/01_hpo/trials.csv | cut -d, -f5 | grep -c '^[0-9]')" 20
+expect metric__of_another_task 2 'metric: "auc" does not fit this target: it is regression' "$ORCH" plan <(sed 's/max_error/auc/' front.yaml)
 finish

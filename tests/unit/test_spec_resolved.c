@@ -269,7 +269,7 @@ static void spec_resolved__other_shapes(void **state)
 	assert_string_equal(json_get_text(spec->models[0].params, "p", ""), "a b");
 }
 
-static void spec_resolved__models_have_spaces_of_their_own(void **state)
+static void spec_resolved__models_spaces_and_metrics(void **state)
 {
 	const struct spec *spec = load(*state, "data: {source: a.csv, target: y}\nmodels: [{engine: ridge, space: {alpha: [1, 2]}}, {engine: forest, trees: 7, space: {max_depth: [2, null]}},\n"
 	                                       "  {engine: ridge, space: {alpha: [2, 3]}}]\n");
@@ -287,6 +287,11 @@ static void spec_resolved__models_have_spaces_of_their_own(void **state)
 	assert_int_equal(spec_from_resolved(spec->resolved, "a.yaml", "/", &again, NULL), 0);
 	assert_int_equal(again->model_count, 3);
 	spec_release(again);
+	spec = load(*state, BASE "metric: [mae, fit_seconds]\nconstraints: {r2: {min: 0.5}, fit_seconds: {max: 3}}\n");
+	assert_string_equal(spec->metric, "mae");
+	assert_int_equal(spec->objective_count, 2);
+	assert_int_equal(spec->constraint_count, 2);
+	assert_true(spec->constraints[0].at_least && spec->constraints[0].bound == 0.5 && !spec->constraints[1].at_least);
 }
 
 static void spec_resolved__json_files_load_too(void **state)
@@ -500,7 +505,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(spec_resolved__values_are_canonical, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__catalogue_reaches_the_struct, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__other_shapes, setup, teardown),
-	        cmocka_unit_test_setup_teardown(spec_resolved__models_have_spaces_of_their_own, setup, teardown),
+	        cmocka_unit_test_setup_teardown(spec_resolved__models_spaces_and_metrics, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__json_files_load_too, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__aliases_stand_for_values, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__quotes_make_texts, setup, teardown),
