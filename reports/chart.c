@@ -9,6 +9,7 @@
 
 #define TICKS_MAX 24
 #define LABEL_GAP 8
+#define UPRIGHT_MOST 120.0
 #define NAMES_SHOWN_WIDTH 240 /* a name may take this much of the width */
 
 /* ---- numbers ---- */
@@ -77,7 +78,7 @@ static void log_ticks(const struct axis *axis, size_t most, struct ticks *out)
 	static const double steps[] = {1, 2, 5};
 	bool fine = (size_t)(to - from) * 3 <= most;
 
-	while ((size_t)((to - from) / stride + 1) > most)
+	while ((size_t)((to - from) / stride + 1) > (most < 3 ? 3 : most))
 		stride++;
 	for (int decade = from; decade <= to; decade += stride)
 		for (size_t i = 0; i < (fine ? 3u : 1u) && out->count < TICKS_MAX; i++) {
@@ -102,7 +103,10 @@ static void make_ticks(struct axis *axis, size_t most, struct ticks *out)
 	if (axis->none || axis->names)
 		return;
 	if (axis->log) {
-		log_ticks(axis, most, out);
+		for (size_t more = most; out->count < 2 && more < most + 8; more++) {
+			out->count = 0;
+			log_ticks(axis, more, out);
+		}
 		if (out->count >= 2)
 			return;
 		out->count = 0; /* less than a decade: round numbers are as good */
@@ -246,10 +250,12 @@ static void draw_y(struct chart *chart, const struct ticks *ticks, double left_e
 		        (chart->plot.top + chart->plot.bottom) / 2, axis->label);
 }
 
-static void draw_x(struct chart *chart, const struct ticks *ticks, bool upright, double bottom_edge)
+/* upright_most: names stand and may be so long; 0: they lie. */
+static void draw_x(struct chart *chart, const struct ticks *ticks, double upright_most, double bottom_edge)
 {
 	struct figure *figure = chart->figure;
 	const struct axis *axis = &chart->x;
+	bool upright = upright_most > 0;
 	struct figure_style style = {.rgb = COLOUR_TEXT, .size = CHART_SMALL, .align = upright ? ALIGN_RIGHT : ALIGN_CENTER, .upright = upright};
 	size_t stride = upright ? name_stride(axis->name_count, chart->plot.right - chart->plot.left, 12) : 1;
 
@@ -261,7 +267,7 @@ static void draw_x(struct chart *chart, const struct ticks *ticks, bool upright,
 		figure_text(figure, &style, x, chart->plot.bottom + 14, ticks->text[i]);
 	}
 	for (size_t i = 0; axis->names && !axis->none && i < axis->name_count; i += stride) {
-		char *name = text_shortened(axis->names[i], CHART_SMALL, upright ? 120 : NAMES_SHOWN_WIDTH);
+		char *name = text_shortened(axis->names[i], CHART_SMALL, upright ? upright_most : NAMES_SHOWN_WIDTH);
 
 		figure_text(figure, &style, chart_x(chart, (double)i), chart->plot.bottom + (upright ? 8 : 14), name);
 		free(name);
@@ -274,7 +280,7 @@ static void draw_x(struct chart *chart, const struct ticks *ticks, bool upright,
 void chart_begin(struct chart *chart, struct figure *figure, struct box box, const struct axis *x, const struct axis *y)
 {
 	struct ticks x_ticks, y_ticks;
-	double names;
+	double names, upright_most;
 	bool upright;
 	size_t most;
 
@@ -298,11 +304,12 @@ void chart_begin(struct chart *chart, struct figure *figure, struct box box, con
 	}
 	upright = names_upright(&chart->x, chart->plot.right - chart->plot.left);
 	names = chart->x.names && !chart->x.none ? names_width(&chart->x) : 0;
-	names = names > 120 ? 120 : names;
+	upright_most = (box.bottom - box.top) * 0.35 < UPRIGHT_MOST ? (box.bottom - box.top) * 0.35 : UPRIGHT_MOST;
+	names = names > upright_most ? upright_most : names;
 	chart->plot.bottom = box.bottom - (chart->x.label ? 22 : 0) - (chart->x.none ? 4 : upright ? names + 12 : 24);
 	figure_raise(figure);
 	draw_y(chart, &y_ticks, box.left);
-	draw_x(chart, &x_ticks, upright, box.bottom);
+	draw_x(chart, &x_ticks, upright ? upright_most : 0, box.bottom);
 	figure_raise(figure);
 }
 

@@ -205,7 +205,8 @@ static void draw_folds(struct figure *figure, const struct csv_table *trials, co
 	static const struct legend_entry entries[] = {{"fold", COLOUR_ACCENT_SOFT, LEGEND_DOT}, {"mean \xc2\xb1 standard error", COLOUR_ACCENT_DARK, LEGEND_LINE}};
 	unsigned folds = fold_columns(trials);
 	struct axis x = {.low = NAN, .high = NAN, .label = metric}, y = {.name_count = shown};
-	char **names = mem_must(shown + 1, sizeof *names), *subtitle = text_format("%zu best of %zu trial%s, %u folds each", shown, trials->rows, trials->rows == 1 ? "" : "s", folds);
+	char **names = mem_must(shown + 1, sizeof *names), count[TEXT_NUMBER_MAX];
+	char *subtitle = text_format("%zu best of %s trial%s, %u folds each", shown, text_count((int64_t)trials->rows, count), trials->rows == 1 ? "" : "s", folds);
 	double *scores = mem_must(shown * folds + 1, sizeof *scores);
 	struct chart chart;
 

@@ -308,12 +308,17 @@ int plot_parallel(const struct plot_source *source, struct figure *figure, struc
 		shown = count < LINES_SHOWN ? count : LINES_SHOWN;
 		subtitle = text_format("%s of %s trials; colour is %s, the best drawn on top (dark is better)", text_count((int64_t)shown, a), text_count((int64_t)total, b),
 		        json_get_text(view.search, "metric", "the score"));
+		if (count >= 20) /* a few very poor ones would press the rest together: they end at the axis's end */
+			view.worst = view.score[order[count - 1 - count / 20].row];
+		view.best = view.score[order[0].row];
+		if (count < 20)
+			view.worst = view.score[order[count - 1].row];
 		box = chart_page(figure, "Parallel coordinates", subtitle, NULL, 0);
 		box = (struct box){box.left + 44, box.top + 22, box.right - 44, box.bottom - 44};
 		for (size_t i = shown; i-- > 0;) { /* the best half is all there when there are too many, the rest evenly */
 			size_t at = count <= LINES_SHOWN || i < LINES_SHOWN / 2 ? i : LINES_SHOWN / 2 + (i - LINES_SHOWN / 2) * (count - LINES_SHOWN / 2) / (LINES_SHOWN / 2), row = order[at].row;
 			double x[AXES_SHOWN + 1], y[AXES_SHOWN + 1], rank = count > 1 ? (double)at / (double)(count - 1) : 0;
-			double scored = view.worst > view.best ? (view.score[row] - view.best) / (view.worst - view.best) : 0.5;
+			double scored = view.worst != view.best ? fmin(1, (view.score[row] - view.best) / (view.worst - view.best)) : 0.5;
 			unsigned shade = colour_viridis(round(rank * 16) / 16);
 
 			for (size_t c = 0; c <= view.axis_count; c++) {
