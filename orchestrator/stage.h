@@ -81,6 +81,8 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err);
 int stage_dropped_write(const struct stage_context *context, struct orch_err *err);
 int stage_comparison_write(const struct stage_context *context, struct orch_err *err);
 int stage_diagnostics_write(const struct stage_context *context, struct orch_err *err);
+/* The content of 07_diagnostics/effects.json. New reference. */
+int stage_effects_write(const struct stage_context *context, json_t **out, struct orch_err *err);
 int stage_plots_write(const struct stage_context *context, struct orch_err *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* 07_diagnostics: what plots and tables show beyond scores, computed once. Three parts that need nothing of each other and run beside LOFO:
- * predictions.json from the stored out-of-fold predictions, search.json from the trials, data.json from the columns. */
+/* 07_diagnostics: what plots and tables show beyond scores, computed once. Four parts that need nothing of each other and run beside LOFO:
+ * predictions.json from the stored out-of-fold predictions, search.json from the trials, data.json from the columns, effects.json from the model. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #define ROWS_MOST ((size_t)200000)    /* of a look at the data; more rows are sampled */
 #define CORRELATIONS_SHOWN 60
 
-enum { PART_PREDICTIONS, PART_SEARCH, PART_DATA, PART_COUNT };
+enum { PART_PREDICTIONS, PART_SEARCH, PART_DATA, PART_EFFECTS, PART_COUNT };
 
 static unsigned count(void)
 {
@@ -27,7 +27,7 @@ static unsigned count(void)
 
 static unsigned after(unsigned part)
 {
-	return part == PART_PREDICTIONS ? 1u << STAGE_BASELINE : part == PART_SEARCH ? 1u << STAGE_HPO : 1u << STAGE_DATASET;
+	return part == PART_PREDICTIONS || part == PART_EFFECTS ? 1u << STAGE_BASELINE : part == PART_SEARCH ? 1u << STAGE_HPO : 1u << STAGE_DATASET;
 }
 
 const struct stage_parts stage_diagnostics_parts = {count, after};
@@ -514,9 +514,20 @@ static int write_data(const struct stage_context *context, struct orch_err *err)
 	return code;
 }
 
+static int write_effects(const struct stage_context *context, struct orch_err *err)
+{
+	json_t *out = NULL;
+	int code = stage_effects_write(context, &out, err);
+
+	if (!code)
+		code = put_json(context, "effects.json", out, err);
+	json_decref(out);
+	return code;
+}
+
 int stage_diagnostics_write(const struct stage_context *context, struct orch_err *err)
 {
-	static int (*const parts[PART_COUNT])(const struct stage_context *, struct orch_err *) = {write_predictions, write_search, write_data};
+	static int (*const parts[PART_COUNT])(const struct stage_context *, struct orch_err *) = {write_predictions, write_search, write_data, write_effects};
 
 	return parts[context->part](context, err);
 }

@@ -52,6 +52,8 @@ static void tick_text(double value, double step, char out[32])
 		value = 0;
 	if (fabs(value) >= 1e7 || (value != 0 && step < 1e-5))
 		snprintf(out, 32, "%.3g", value);
+	else if (decimals <= 0 && fabs(value) < 10000) /* no comma: it may be a year */
+		snprintf(out, 32, "%.0f", value);
 	else if (decimals <= 0)
 		text_count((int64_t)llround(value), out);
 	else

@@ -191,3 +191,87 @@ int plot_drift(const struct plot_source *source, struct figure *figure, struct o
 	json_decref(data);
 	return code;
 }
+
+/* ---- partial dependence ---- */
+
+#define EFFECT_HEIGHT 200.0
+
+static void draw_effect(struct figure *figure, struct box box, const json_t *effect, struct axis y)
+{
+	const json_t *levels = json_object_get(effect, "level");
+	struct axis x = {.low = NAN, .high = NAN, .no_grid = levels != NULL};
+	size_t count, other;
+	double *mean = plot_numbers(json_object_get(effect, "mean"), &count), *low = plot_numbers(json_object_get(effect, "low"), &other), *high = plot_numbers(json_object_get(effect, "high"), &other);
+	double *at = plot_numbers(json_object_get(effect, "x"), &other);
+	const char **names = mem_must(count + 1, sizeof *names);
+	struct chart chart;
+
+	for (size_t i = 0; levels && i < count; i++)
+		names[i] = json_string_value(json_array_get(levels, i));
+	if (levels) {
+		x.names = names;
+		x.name_count = count;
+	} else {
+		plot_range(at, other, &x.low, &x.high);
+	}
+	chart_begin(&chart, figure, box, &x, &y);
+	if (levels) {
+		for (size_t i = 0; i < count; i++)
+			chart_whisker_y(&chart, COLOUR_ACCENT_SOFT, (double)i, low[i], high[i]);
+		figure_raise(figure);
+		for (size_t i = 0; i < count; i++)
+			chart_dot(&chart, COLOUR_ACCENT, 100, 4, (double)i, mean[i]);
+	} else {
+		chart_band(&chart, COLOUR_ACCENT_SOFT, 40, at, low, high, count);
+		figure_raise(figure);
+		chart_line(&chart, COLOUR_ACCENT, 2.2, DASH_NONE, at, mean, count);
+	}
+	free(mean);
+	free(low);
+	free(high);
+	free(at);
+	free(names);
+}
+
+int plot_effects(const struct plot_source *source, struct figure *figure, struct orch_err *err)
+{
+	static const struct legend_entry entries[] = {{"mean", COLOUR_ACCENT, LEGEND_LINE}, {"eight tenths of the rows", COLOUR_ACCENT_SOFT, LEGEND_BOX}};
+	struct axis y = {.low = NAN, .high = NAN};
+	json_t *root = NULL, *list = NULL, *effect;
+	size_t count, i;
+	char *subtitle;
+	struct box body;
+	int code = plot_read_json(source, "07_diagnostics/effects.json", &root, err);
+
+	list = json_object_get(root, "features");
+	count = json_array_size(list);
+	if (!code && !count)
+		code = plot_nothing(err);
+	if (!code) {
+		size_t across = count < 3 ? count : 3;
+
+		json_array_foreach(list, i, effect) { /* one scale for all, so that they can be compared */
+			size_t n;
+			double *low = plot_numbers(json_object_get(effect, "low"), &n), *high = plot_numbers(json_object_get(effect, "high"), &n);
+
+			plot_range(low, n, &y.low, &y.high);
+			plot_range(high, n, &y.low, &y.high);
+			free(low);
+			free(high);
+		}
+		subtitle = text_format("mean prediction of %s over %lld rows; the features that move it most, on one scale", json_get_text(root, "of", "the target"), (long long)json_get_int(root, "rows", 0));
+		figure->height = 76 + EFFECT_HEIGHT * (double)((count + across - 1) / across);
+		body = chart_page(figure, "Partial dependence", subtitle, entries, 2);
+		json_array_foreach(list, i, effect) {
+			double width = (body.right - body.left - 18 * (double)(across - 1)) / (double)across, left = body.left + (width + 18) * (double)(i % across), top = body.top + EFFECT_HEIGHT * (double)(i / across);
+			char *name = text_shortened(json_get_text(effect, "name", ""), 11.5, width);
+
+			figure_text(figure, &(struct figure_style){.rgb = COLOUR_INK, .size = 11.5}, left, top + 8, name);
+			draw_effect(figure, (struct box){left, top + 16, left + width, top + EFFECT_HEIGHT - 6}, effect, y);
+			free(name);
+		}
+		free(subtitle);
+	}
+	json_decref(root);
+	return code;
+}

@@ -30,6 +30,7 @@ PLOT_DRAW(plot_slices);
 PLOT_DRAW(plot_parallel);
 PLOT_DRAW(plot_correlation);
 PLOT_DRAW(plot_drift);
+PLOT_DRAW(plot_effects);
 PLOT_DRAW(plot_features_score);
 PLOT_DRAW(plot_rank_by_round);
 PLOT_DRAW(plot_stage_cost);

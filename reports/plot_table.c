@@ -13,6 +13,7 @@ const struct plot plot_table[] = {
 	{"parallel", "Parallel coordinates", "a line for each trial through its parameters to its score", PLOT_ROUND, SEARCH | DIAGNOSED, 760, 400, plot_parallel},
 	{"fold_scores", "Fold scores", "the best configurations, a dot for each fold; the bar is the mean with its standard error", PLOT_ROUND, SEARCH, 760, 400, plot_fold_scores},
 	{"lofo", "What each feature is worth", "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals", PLOT_ROUND, LOFO, 760, 400, plot_lofo},
+	{"effects", "Partial dependence", "the mean prediction as one feature changes and all else stays", PLOT_ROUND, DIAGNOSED, 760, 460, plot_effects},
 	{"correlation", "Correlation of features", "rank correlations; features of one colour block stand in for each other", PLOT_ROUND, DIAGNOSED, 720, 600, plot_correlation},
 	{"drift", "Holdout against training rows", "how far a feature's distribution on the holdout is from that on the training rows", PLOT_ROUND, DIAGNOSED, 760, 400, plot_drift},
 	{"predicted_actual", "Predicted against actual", "a row of the data falls into a cell; on the dashed line the prediction is exact", PLOT_ROUND, DIAGNOSED, 640, 520,

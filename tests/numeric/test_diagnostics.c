@@ -13,6 +13,7 @@
 #include "engines/address.h"
 #include "engines/diagnostics/bootstrap.h"
 #include "engines/diagnostics/diagnostics.h"
+#include "engines/diagnostics/effects.h"
 #include "engines/diagnostics/errors_by.h"
 #include "storage/base/json.h"
 
@@ -717,6 +718,50 @@ static void bootstrap__interval_is_that_of_theory(void **state)
 	json_decref(again);
 }
 
+static int product_model(void *state, const double *values, size_t rows, double *out, struct orch_err *err)
+{
+	(void)err;
+	++*(size_t *)state;
+	for (size_t r = 0; r < rows; r++) {
+		out[r] = -1; /* an output that is not looked at */
+		out[rows + r] = 2 * values[3 * r] + values[3 * r + 1] * values[3 * r + 2];
+	}
+	return 0;
+}
+
+/* f = 2 a + b c: the mean curve of a is a line of slope 2; that of b has the slope mean(c), and the rows' curves differ by c. */
+static void effects__of_a_known_model(void **state)
+{
+	double values[3 * ROWS], mean_c = 0;
+	static const char *const levels[] = {"none", "some", "much"};
+	const struct diagnose_column columns[] = {{.name = "a"}, {.name = "b"}, {.name = "c", .levels = levels, .level_count = 3}};
+	size_t calls = 0;
+	const struct effects_model model = {.state = &calls, .outputs = 2, .shown = 1, .predict = product_model};
+	json_t *out = NULL, *a = NULL, *b = NULL, *c = NULL, *effect;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS; i++) {
+		values[3 * i] = unit(90, i) * 4;
+		values[3 * i + 1] = unit(91, i);
+		values[3 * i + 2] = (double)(i % 3);
+		mean_c += values[3 * i + 2] / ROWS;
+	}
+	assert_int_equal(effects(&model, values, ROWS, columns, 3, 9, &out, NULL), 0);
+	assert_int_equal(calls, 20 + 20 + 3);
+	json_array_foreach(out, i, effect)
+		*(!strcmp(json_get_text(effect, "name", ""), "a") ? &a : !strcmp(json_get_text(effect, "name", ""), "b") ? &b : &c) = effect;
+	assert_ptr_equal(json_array_get(out, 0), a); /* it moves most */
+	for (i = 1; i < 20; i++) {
+		NEAR((at(a, "mean", i) - at(a, "mean", 0)) / (at(a, "x", i) - at(a, "x", 0)), 2, 1e-9);
+		NEAR(at(a, "high", i) - at(a, "low", i), 0, 1e-9); /* no interaction: all rows move alike */
+		NEAR((at(b, "mean", i) - at(b, "mean", 0)) / (at(b, "x", i) - at(b, "x", 0)), mean_c, 1e-9);
+	}
+	assert_true(at(b, "high", 19) - at(b, "low", 19) > 0.3);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(c, "level"), 2)), "much");
+	json_decref(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -731,7 +776,7 @@ int main(void)
 		cmocka_unit_test(classes__many_are_shown_as_the_frequent_and_the_rest), cmocka_unit_test(importance__is_that_of_a_known_function),
 		cmocka_unit_test(importance__of_a_product_is_an_interaction), cmocka_unit_test(importance__of_nothing_searched_or_equal_scores_is_missing),
 		cmocka_unit_test(ks__equals_the_greatest_gap_over_all_points), cmocka_unit_test(drift__names_the_column_that_moved),
-		cmocka_unit_test(order__puts_like_beside_like), cmocka_unit_test(bootstrap__interval_is_that_of_theory),
+		cmocka_unit_test(order__puts_like_beside_like), cmocka_unit_test(effects__of_a_known_model), cmocka_unit_test(bootstrap__interval_is_that_of_theory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
