@@ -7,7 +7,9 @@
 
 #include "orchestrator/detach.h"
 #include "orchestrator/display.h"
+#include "orchestrator/finish_hook.h"
 #include "orchestrator/outcome.h"
+#include "storage/base/mem.h"
 #include "storage/base/process.h"
 
 /* ---- the last words ---- */
@@ -63,10 +65,42 @@ static int failed_to_open(const struct arguments *arguments, int code, const str
 	return command_failed(arguments->command->name, code, err);
 }
 
+/* ---- on_finish ---- */
+
+/* What outlives the campaign for the command. */
+struct ending {
+	char *command, *name, *dir, *base;
+	const char *state;
+};
+
+static void keep_ending(struct ending *ending, const struct campaign *campaign, int code)
+{
+	if (!campaign->spec->on_finish || scheduler_stop_requests() > 1) /* stopped at once is stopped at once */
+		return;
+	*ending = (struct ending){mem_text(campaign->spec->on_finish), mem_text(campaign->spec->name), mem_text(campaign->dir->path), mem_text(campaign->spec->base),
+	        code == 0 ? "done" : code == ORCH_ESTOPPED ? "interrupted" : "failed"};
+}
+
+static void run_ending(struct ending *ending, int status)
+{
+	struct finish_hook hook = {.command = ending->command, .name = ending->name, .state = ending->state, .dir = ending->dir, .base = ending->base, .status = status};
+	struct text_buf said = {0};
+	struct orch_err err = {0};
+
+	if (ending->command && finish_hook_run(&hook, &said, &err))
+		fprintf(stderr, "warning: %s; what it said is in %s/telemetry/on_finish.log\n", err.text, ending->dir);
+	text_buf_release(&said);
+	free(ending->command);
+	free(ending->name);
+	free(ending->dir);
+	free(ending->base);
+}
+
 static int open_and_run(const struct arguments *arguments, run_open_function open, void *context, struct detach *detach)
 {
 	struct display *display;
 	struct campaign *campaign = NULL;
+	struct ending ending = {0};
 	struct orch_err err = {0};
 	int code, status;
 
@@ -83,7 +117,10 @@ static int open_and_run(const struct arguments *arguments, run_open_function ope
 	else
 		status = failed_to_open(arguments, code, &err);
 	fflush(stdout);
+	if (campaign)
+		keep_ending(&ending, campaign, code);
 	campaign_close(campaign);
+	run_ending(&ending, status); /* once its workers are gone and its lock is free */
 	return status;
 }
 

@@ -79,6 +79,7 @@ int cmd_bundle(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_completions(int argc, char **argv);
+int cmd_notify(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
 
 #endif

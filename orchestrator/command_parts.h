@@ -22,6 +22,7 @@ int command_features_file(const struct command_fit *fit, const char *folder, cha
  * started or watched. Release both buffers in either case. What it says on stderr goes to ours as well, so that a worker that is killed with it has told. */
 struct command_limits {
 	double seconds;  /* 0: none */
+	const char *input; /* file that is its stdin; NULL: it has none */
 	uint64_t output; /* bytes it may add to folder, with what it prints; 0: none */
 };
 struct command_output {

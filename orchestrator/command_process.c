@@ -249,7 +249,7 @@ static void close_pair(int pair[2])
 int command_process(char *const *argv, const char *folder, const struct command_limits *limits, struct command_output *output, struct orch_err *err)
 {
 	struct following following = {.limits = limits, .folder = folder, .output = output, .folder_before = command_folder_bytes(folder), .started = process_clock()};
-	int out[2] = {-1, -1}, errors[2] = {-1, -1}, code;
+	int out[2] = {-1, -1}, errors[2] = {-1, -1}, in = limits->input ? open(limits->input, O_RDONLY | O_CLOEXEC) : -1, code;
 	pid_t pid = -1;
 
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) || pipe2(out, O_CLOEXEC) || pipe2(errors, O_CLOEXEC) || (pid = fork()) < 0) {
@@ -257,7 +257,7 @@ int command_process(char *const *argv, const char *folder, const struct command_
 		goto done;
 	}
 	if (pid == 0)
-		command_become(argv, folder, limits, -1, out[1], errors[1]);
+		command_become(argv, folder, limits, in, out[1], errors[1]);
 	close(out[1]);
 	close(errors[1]);
 	out[1] = errors[1] = -1;
@@ -267,5 +267,7 @@ int command_process(char *const *argv, const char *folder, const struct command_
 done:
 	close_pair(out);
 	close_pair(errors);
+	if (in >= 0)
+		close(in);
 	return code;
 }

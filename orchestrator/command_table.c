@@ -71,6 +71,7 @@ static const struct command_option bundle_options[] = {
 	{"--write", NULL, "write the bundles that are missing or damaged"},
 	QUIET, END};
 static const struct command_option doctor_options[] = {JSON, {"--check", "NAME", "one self check, in this process"}, END};
+static const struct command_option notify_options[] = {{"--test", NULL, "run it now, with the state \"test\""}, {"--quiet,-q", NULL, "only what it says itself"}, {NULL, NULL, NULL}};
 static const struct command_option schema_options[] = {{"--keys", NULL, "all keys with type, default and one line each"}, END};
 
 const struct command command_table[] = {
@@ -118,6 +119,10 @@ const struct command command_table[] = {
 	        "  orch bundle --unpack FILE FOLDER\n"
 	        "  orch bundle DIR --write", bundle_options, cmd_bundle, false},
 	{"doctor", "", "what to paste into a report: versions, machine, self checks; secrets masked", NULL, doctor_options, cmd_doctor, false},
+	{"notify", "[DIR|FILE]", "try on_finish, the command that is run when a campaign ends",
+	        "DIR is a campaign, FILE a campaign file. The command has ORCH_NAME, ORCH_STATE (here test; else done, failed, interrupted), ORCH_SUMMARY (a sentence),\n"
+	        "ORCH_DIR, ORCH_EXIT, ORCH_METRIC, ORCH_BEST and ORCH_ROUNDS, and summary.json on its stdin. It has a minute; its failure changes nothing.\n\n"
+	        "  orch notify --test campaign.yaml", notify_options, cmd_notify, false},
 	{"schema", "", "the JSON Schema of campaign files, for editors", NULL, schema_options, cmd_schema, false},
 	{"completions", "SHELL", "completions for bash, zsh or fish",
 	        "  source <(orch completions bash)\n  orch completions zsh >\"${fpath[1]}/_orch\"\n  orch completions fish >~/.config/fish/completions/orch.fish",

@@ -115,7 +115,7 @@ const struct spec_key spec_keys[] = {
 	{"limits.disk", SPEC_BYTES, "53687091200", 1 << 20, 1e18, NULL, NULL, "of the campaign folder", NULL, NULL},
 
 	{"executor", SPEC_CHOICE, "\"local\"", 0, 0, "local slurm", "slurm", "where workers run", NULL, NULL},
-	{"on_finish", SPEC_TEXT, "null", 0, 0, NULL, "*", "command that is run when the campaign ends", NULL, NULL},
+	{"on_finish", SPEC_TEXT, "null", 0, 0, NULL, NULL, "command that sh runs when the campaign ends, with ORCH_NAME, ORCH_STATE, ORCH_SUMMARY ... (orch notify --help)", NULL, NULL},
 	{NULL, SPEC_SECTION, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -423,8 +423,8 @@ static const struct {
 	        "3:11: executor: slurm is not available yet; available: local"},
 	{"executor", BASE "executor: [local]\n",
 	        "3:11: executor must be one of local, not a list"},
-	{"on_finish", BASE "on_finish: echo done\n",
-	        "3:12: on_finish is not available yet"},
+	{"on_finish", BASE "on_finish: [echo, done]\n",
+	        "3:12: on_finish must be a text, not a list"},
 };
 
 struct fixture {

@@ -77,7 +77,7 @@ static void spec_schema__offers_only_what_there_is(void **state)
 		assert_int_equal(lists(engines, engine_table[e]->name), !engine_table[e]->needs_permission && !engine_table[e]->unavailable);
 	for (size_t m = 0; metric_table[m]; m++)
 		assert_true(lists(json_object_get(json_array_get(json_object_get(schema_of(schema, "metric"), "anyOf"), 0), "enum"), metric_table[m]->name));
-	assert_string_equal(json_get_text(schema_of(schema, "on_finish"), "type", ""), "null");
+	assert_string_equal(json_get_text(schema_of(schema, "executor"), "default", ""), "local");
 	json_decref(schema);
 }
 
