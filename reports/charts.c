@@ -12,8 +12,8 @@
 #include "storage/base/mem.h"
 
 #define POINTS_MOST 5000  /* of the history */
-#define LINES_MOST 1000   /* of the parallel coordinates: the best ones */
-#define UNITS_MOST 60     /* of LOFO: the most important */
+#define LINES_MOST 500    /* of the parallel coordinates: the best ones */
+#define UNITS_MOST 40     /* of LOFO: the most important */
 
 /* The bundle, as it lies in the build folder; of no length when there was no npm. */
 __asm__(".section .rodata\n.balign 16\norch_charts_script:\n.incbin \"" ORCH_CHARTS "\"\norch_charts_script_end:\n.byte 0\n.previous\n");

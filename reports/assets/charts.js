@@ -31,13 +31,16 @@ const tooltip = (c, formatter, more) => ({confine: true, backgroundColor: c.pape
 const value_axis = (c, name, more) => ({type: 'value', scale: true, name, nameLocation: 'middle', nameTextStyle: {color: c.soft}, axisLabel: {color: c.soft, hideOverlap: true},
 	axisLine: {show: false}, axisTick: {show: false}, splitLine: {lineStyle: {color: c.line}}, ...more});
 
-function history(c) {
+function history(c, element) {
 	const points = data.history, scores = points.map(p => p[1]).sort((a, b) => a - b);
 	const spread = scores[Math.floor(0.9 * (scores.length - 1))] - scores[Math.floor(0.1 * (scores.length - 1))];
 	// far outliers would press all others into a line: the axis keeps to what is near, and says so in the tooltip only
-	const low = data.maximise ? Math.max(scores[0], scores[Math.floor(0.1 * (scores.length - 1))] - 3 * spread) : scores[0];
-	const high = data.maximise ? scores[scores.length - 1] : Math.min(scores[scores.length - 1], scores[Math.floor(0.9 * (scores.length - 1))] + 3 * spread);
+	const low = data.maximise ? Math.max(scores[0], scores[Math.floor(0.1 * (scores.length - 1))] - spread) : scores[0];
+	const high = data.maximise ? scores[scores.length - 1] : Math.min(scores[scores.length - 1], scores[Math.floor(0.9 * (scores.length - 1))] + spread);
 	const pad = (high - low || Math.abs(high) || 1) * 0.06;
+	const outside = scores.filter(s => s < low - pad || s > high + pad).length, caption = element.parentElement.querySelector('figcaption');
+	caption.dataset.text ??= caption.textContent;
+	caption.textContent = caption.dataset.text + (outside ? `; ${outside} far worse ones are outside the chart` : '');
 	return {...base(c), grid: {left: 12, right: 16, top: 40, bottom: 64, containLabel: true}, legend: {top: 0, right: 0, textStyle: {color: c.soft}},
 		tooltip: tooltip(c, p => `trial ${p.value[0]}<br>${escaped(data.metric)} ${number(p.value[1])}<br>best so far ${number(p.value[2])}`, {trigger: 'item'}),
 		dataZoom: [{type: 'inside'}, {type: 'slider', height: 18, bottom: 4, borderColor: c.line, textStyle: {color: c.soft}}],
@@ -75,11 +78,12 @@ function parallel(c, element) {
 	const axes = columns.map((column, dim) => {
 		const values = lines.map(l => l[dim]), numeric = values.every(v => typeof v === 'number');
 		const axis = {dim, name: cut(column === score ? data.metric : names[column], narrow(element) ? 10 : 18), nameTextStyle: {color: c.ink, fontSize: 11}, axisLine: {lineStyle: {color: c.soft}},
-			axisLabel: {color: c.soft, formatter: v => cut(number(v), 12), fontSize: 10}, axisTick: {lineStyle: {color: c.soft}}};
+			axisLabel: {color: c.ink, formatter: v => cut(number(v), 12), fontSize: 10, textBorderColor: c.paper, textBorderWidth: 3}, axisTick: {lineStyle: {color: c.soft}}};
 		if (!numeric)
-			return {...axis, type: 'category', data: [...new Set(values.map(String))].sort()};
+			return {...axis, type: 'category', data: [...new Set(values.map(String))].sort((a, b) => a - b || (a < b ? -1 : 1))};
 		const low = Math.min(...values), high = Math.max(...values);
-		if (low > 0 && high / low > 50)
+		const middle = [...values].sort((a, b) => a - b)[values.length >> 1]; // a logarithmic axis where it spreads the values better
+		if (low > 0 && high / low > 50 && Math.abs(Math.log(middle / low) / Math.log(high / low) - 0.5) < Math.abs((middle - low) / (high - low) - 0.5))
 			return {...axis, type: 'log', min: low, max: high};
 		return {...axis, type: 'value', scale: true, min: low, max: high};
 	});

@@ -142,7 +142,7 @@ static void campaign_page_holds_text_only(void **state)
 		fail_msg("%s", err.text);
 	assert_null(strstr(out.data, "<script>alert"));
 	assert_non_null(strstr(out.data, "Take round 0: 2 of 2 features, mae 2.5 \xc2\xb1 0.1"));
-	assert_null(strstr(out.data, "; the 1,000 of"));
+	assert_null(strstr(out.data, "; the 500 of"));
 	assert_non_null(strstr(out.data, "4 fits</b>"));
 	assert_non_null(strstr(out.data, "exit 4"));
 	assert_non_null(strstr(out.data, "search 100 %"));
@@ -213,10 +213,10 @@ static void charts_thin_out_long_searches(void **state)
 		best = so_far;
 	}
 	assert_true(best == 0.5);
-	assert_int_equal(json_array_size(json_object_get(json_object_get(island, "parallel"), "rows")), 1000);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(island, "parallel"), "rows")), 500);
 	assert_int_equal(json_get_int(json_object_get(island, "parallel"), "of", 0), 46000);
 	assert_true(out.length < 400000);
-	assert_non_null(strstr(out.data, "; the 1,000 of 46,000 that scored best<"));
+	assert_non_null(strstr(out.data, "; the 500 of 46,000 that scored best<"));
 	json_decref(island);
 	json_decref(outcome);
 	text_buf_release(&csv);
