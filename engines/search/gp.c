@@ -16,14 +16,13 @@
 #define WEIGHT_LOW -9.2      /* length 100: the axis does not matter */
 #define WEIGHT_HIGH 9.2      /* length 0.01 */
 #define WEIGHT_MIDDLE 2.4    /* length 0.3, with three axes */
-#define WEIGHT_DEVIATION 1.5
 #define SIGNAL_LOW -4.6
 #define SIGNAL_HIGH 6.9
 #define SIGNAL_DEVIATION 1
 #define NOISE_LOW -16.1      /* 1e-7 of a variance of 1: keeps the matrix regular */
 #define NOISE_HIGH 0.7
-#define NOISE_MIDDLE -11
 #define NOISE_DEVIATION 2
+static const double weight_deviation[] = {[GP_SHARP] = 1.5, [GP_SMOOTH] = 0.8}, noise_middle[] = {[GP_SHARP] = -11, [GP_SMOOTH] = -6};
 
 int gp_begin_single(void)
 {
@@ -170,12 +169,12 @@ static void prior_of(const struct gp *gp, size_t parameter, double *middle, doub
 {
 	if (parameter < gp->axes) {
 		*middle = WEIGHT_MIDDLE - log((double)gp->axes / 3);
-		*deviation = WEIGHT_DEVIATION;
+		*deviation = weight_deviation[gp->prior];
 	} else if (parameter == gp->axes) {
 		*middle = 0;
 		*deviation = SIGNAL_DEVIATION;
 	} else {
-		*middle = NOISE_MIDDLE;
+		*middle = noise_middle[gp->prior];
 		*deviation = NOISE_DEVIATION;
 	}
 }
@@ -227,12 +226,13 @@ static void bounds(const struct gp *gp, double *low, double *high)
 	}
 }
 
-bool gp_fit(struct gp *gp)
+bool gp_fit(struct gp *gp, enum gp_prior prior)
 {
 	static const double starts[][3] = {{0, 0, 0}, {2.5, 0, 4}}; /* off the priors' middles: weights, signal, noise */
 	size_t count = gp->axes + 2;
 	double *low = mem_must(3 * count + descent_room(count), sizeof(*low)), *high = low + count, *theta = high + count, best = INFINITY;
 
+	gp->prior = prior;
 	bounds(gp, low, high);
 	measure(gp);
 	for (size_t s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {

@@ -12,6 +12,9 @@
 
 #include "engines/search/configuration.h"
 
+/* Two priors: one lets every axis have a length of its own and expects hardly any noise, the other expects a smooth function and takes what
+ * does not fit as noise. Which is right shows late, so a sampler uses both. */
+enum gp_prior { GP_SHARP, GP_SMOOTH };
 struct gp {
 	const struct space *space;
 	size_t axes, width, count, room;
@@ -20,6 +23,7 @@ struct gp {
 	double *theta;   /* axes + 2: log of 1 / length^2 of each axis, of the signal's and of the noise's variance */
 	double *factor;  /* count x count, lower, column-major: Cholesky factor of the kernel matrix */
 	double *alpha;   /* its inverse times y */
+	enum gp_prior prior;
 	double *scratch, *squares; /* private */
 };
 void gp_init(struct gp *gp, const struct space *space, size_t room);
@@ -28,7 +32,7 @@ void gp_release(struct gp *gp);
 void gp_features(const struct gp *gp, const double *fractions, const uint64_t *digits, double *out);
 void gp_add(struct gp *gp, const double *features, double y);
 /* Chooses theta and conditions. false only when the matrix cannot be factored, which the noise's least value prevents. */
-bool gp_fit(struct gp *gp);
+bool gp_fit(struct gp *gp, enum gp_prior prior);
 bool gp_condition(struct gp *gp); /* with the theta there is, after more adds */
 /* Mean and variance of the value without noise; gradients by feature (width each) or both NULL. */
 void gp_predict(const struct gp *gp, const double *features, double *mean, double *variance, double *mean_gradient, double *variance_gradient);

@@ -2,6 +2,8 @@
  * can be followed where it is tiny (Ament et al., NeurIPS 2023). Pending trials of the generation count as if their scores were the
  * expected ones (kriging believer), so that the next ones look elsewhere.
  *
+ * Two priors are used by turns (gp.h): scores that ripple around a smooth trend are seen through by one, followed by the other.
+ *
  * The cost of a trial does not grow: of many observations the best HISTORY_BEST are used and the newest up to HISTORY. Scores worse than
  * the median are drawn together logarithmically, so that a few terrible ones do not flatten the rest; failed trials count as the worst.
  * Improvement is sought from random configurations and from the neighbourhood of the best ones: continuous axes by gradient, all others
@@ -18,9 +20,10 @@
 
 #define GENERATION 2 /* see sampler_tpe.c; the process learns more from a trial */
 #define STARTUP 10
+#define PRIORS 2 /* of gp.h, used by turns */
 #define HISTORY 128
 #define HISTORY_BEST 48
-#define SPREAD 0.5      /* of the better half's range: from there on worse scores are drawn together */
+#define SPREAD 1      /* of the better half's range: from there on worse scores are drawn together */
 #define RANDOM 256    /* configurations looked at for a start */
 #define NEAR 256      /* and near the best ones */
 #define NEAR_BEST 6
@@ -37,7 +40,8 @@ struct start {
 struct gp_search {
 	struct gp gp;
 	double best; /* of the standardised losses, pending ones included */
-	uint64_t known;
+	uint64_t known; /* rows below are in the process, or too old */
+	double *theta;  /* of each prior */
 	/* scratch */
 	double *fractions, *features, *gradients; /* axes; width; 2 x width */
 	double *box, *room;                       /* 3 x axes; descent_room(axes) */
@@ -54,6 +58,7 @@ static void gp_search_release(void *model)
 	free(s->features);
 	free(s->gradients);
 	free(s->box);
+	free(s->theta);
 	free(s->room);
 	free(s->free);
 }
@@ -126,7 +131,7 @@ static int gp_search_learn(struct learned *l, struct orch_err *err)
 	size_t count = choose_history(l, rows);
 	double y[HISTORY], sorted[HISTORY];
 	int threads;
-	bool fitted;
+	bool fitted = true;
 
 	gp_search_release(s);
 	*s = (struct gp_search){.l = l, .known = l->scored, .best = INFINITY};
@@ -135,6 +140,7 @@ static int gp_search_learn(struct learned *l, struct orch_err *err)
 	s->features = mem_must(s->gp.width + 1, sizeof(double));
 	s->gradients = mem_must(2 * s->gp.width + 1, sizeof(double));
 	s->box = mem_must(3 * l->axes + 1, sizeof(double));
+	s->theta = mem_must(PRIORS * (l->axes + 2), sizeof(double));
 	s->room = mem_must(descent_room(l->axes), sizeof(double));
 	s->free = mem_must(l->axes + 1, sizeof(*s->free));
 	for (size_t i = 0; i < count; i++)
@@ -146,7 +152,10 @@ static int gp_search_learn(struct learned *l, struct orch_err *err)
 		s->best = fmin(s->best, y[i]);
 	}
 	threads = gp_begin_single();
-	fitted = gp_fit(&s->gp);
+	for (unsigned k = 0; fitted && k < PRIORS; k++) {
+		fitted = gp_fit(&s->gp, k);
+		memcpy(s->theta + k * (l->axes + 2), s->gp.theta, (l->axes + 2) * sizeof(double));
+	}
 	gp_end_single(threads);
 	return fitted ? 0 : orch_fail(err, ORCH_EFIT, "the Gaussian process of %zu trials cannot be factored", count);
 }
@@ -373,8 +382,10 @@ static double refine(struct gp_search *s, uint64_t key, struct configuration *at
 static bool believe(struct gp_search *s)
 {
 	struct learned *l = s->l;
-	bool conditioned = true;
+	bool conditioned;
 
+	memcpy(s->gp.theta, s->theta + l->rows % PRIORS * (l->axes + 2), (l->axes + 2) * sizeof(double));
+	conditioned = gp_condition(&s->gp);
 	for (; conditioned && s->known < l->rows; s->known++) {
 		double mean, variance;
 

@@ -4,9 +4,10 @@
 
 Optuna's figures are kept in tests/bench/samplers_optuna.json, because its Gaussian process takes half an hour; --peers measures them again, with
 the Python that PEERS_PYTHON names (default build/peers/bin/python; it needs optuna, scipy and torch). The values come from our own
-program, so that both see the same functions. A ratio below 1: orch got closer.
+program, so that both see the same functions. A ratio below 1: orch got closer; p is small where it is worse beyond chance.
 """
 import json
+import math
 import os
 import subprocess
 import sys
@@ -22,6 +23,13 @@ SEEDS = 20
 def median(values):
     values = sorted(values)
     return 0.5 * (values[(len(values) - 1) // 2] + values[len(values) // 2])
+
+
+def worse(ours, theirs):
+    """One-sided p of the rank sum test that ours are larger (Mann and Whitney 1947; normal approximation)."""
+    a, b = len(ours), len(theirs)
+    wins = sum((x > y) + 0.5 * (x == y) for x in ours for y in theirs)
+    return 0.5 * math.erfc((wins - 0.5 - a * b / 2) / math.sqrt(a * b * (a + b + 1) / 12) / math.sqrt(2))
 
 
 def write_record(record):
@@ -107,7 +115,8 @@ def main():
             text = f"{sampler} {function:17} orch {ours['median']:<10.4g} {ours['ms']:.2f} ms a trial"
             theirs = record.get(sampler, {}).get(function)
             if theirs:
-                text += f"; optuna {theirs['version']} {theirs['median']:<10.4g} ratio {ours['median'] / max(theirs['median'], 1e-12):.2f}"
+                ratio, chance = ours["median"] / max(theirs["median"], 1e-12), worse(ours["seeds"], theirs["seeds"])
+                text += f"; optuna {theirs['version']} {theirs['median']:<10.4g} ratio {ratio:.2f}, p of worse {chance:.2f}"
             print(text, flush=True)
     return None
 

@@ -195,7 +195,7 @@ static void gp__gradients_are_differences(void **state)
 	world_make(&w, mixed, NULL);
 	space = must_space(&w);
 	make_gp(&gp, space, features, y);
-	assert_true(gp_fit(&gp));
+	assert_true(gp_fit(&gp, GP_SMOOTH));
 	gp_predict(&gp, features[ROWS], &mean, &variance, by_mean, by_variance);
 	for (size_t f = 0; f < gp.width; f++) {
 		double up[2], down[2];
@@ -226,7 +226,7 @@ static void gp__fit_learns_what_matters(void **state)
 	space = must_space(&w);
 	make_gp(&gp, space, features, y);
 	make_gp(&again, space, features, y);
-	assert_true(gp_fit(&gp) && gp_fit(&again));
+	assert_true(gp_fit(&gp, GP_SHARP) && gp_fit(&again, GP_SHARP));
 	assert_memory_equal(gp.theta, again.theta, (gp.axes + 2) * sizeof(double));
 	assert_memory_equal(gp.alpha, again.alpha, gp.count * sizeof(double));
 	assert_true(gp.theta[1] > gp.theta[2] + 1 && gp.theta[0] > gp.theta[2]); /* rate and kind matter, share does not */
