@@ -37,10 +37,10 @@ def search_sklearn():
     peers.result(clock.seconds * 7 * 3 * 5, [np.mean(scores)])
 
 
-def lofo(rows, features, depth, measured):
+def lofo(rows, features, depth, measured, count=2):
     def run():
         x, y = peers.wide(rows, features, dtype=np.float32)
-        folds = peers.folds(rows, 5)[:2]
+        folds = peers.folds(rows, 5)[:count]
 
         def fit(left_out, train, test):
             kept = np.delete(np.arange(features), left_out)
@@ -51,7 +51,7 @@ def lofo(rows, features, depth, measured):
         Parallel(n_jobs=peers.CORES)(delayed(int)(i) for i in range(4))  # its processes are there before the clock starts
         with peers.Clock() as clock:
             scores = Parallel(n_jobs=peers.CORES)(delayed(fit)(f, *fold) for f in range(measured) for fold in folds)
-        peers.result(clock.seconds / measured * features, np.reshape(scores, (measured, 2)).mean(axis=1))
+        peers.result(clock.seconds / measured * features, np.reshape(scores, (measured, count)).mean(axis=1))
     return run
 
 
@@ -68,5 +68,6 @@ def lofo_lightgbm():
     peers.result(clock.seconds / 4 * 165, [-score for score in scores[1:]])
 
 
-peers.main({"hpo_boosted": search, "hpo_boosted_sklearn": search_sklearn, "boosted_lofo_6": lofo(20000, 50, 6, 4),
-            "boosted_lofo_3": lofo(20000, 50, 3, 10), "boosted_lofo_164": lofo_lightgbm})
+if __name__ == "__main__":
+    peers.main({"hpo_boosted": search, "hpo_boosted_sklearn": search_sklearn, "boosted_lofo_6": lofo(20000, 50, 6, 4),
+                "boosted_lofo_3": lofo(20000, 50, 3, 10), "boosted_lofo_164": lofo_lightgbm})

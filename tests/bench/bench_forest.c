@@ -14,7 +14,7 @@ struct scores {
 	size_t count;
 };
 
-/* R2 of the held-out rows, summed over all fits. */
+/* R2 of the held-out rows, summed over the fits of the first fold: the peer does no more. */
 static int add_score(void *context, const struct engine_answer *answer, struct orch_err *err)
 {
 	struct scores *scores = context;
@@ -23,6 +23,8 @@ static int add_score(void *context, const struct engine_answer *answer, struct o
 
 	if (answer->code)
 		return orch_fail(err, ORCH_EFIT, "%s", answer->text);
+	if (answer->fold != 0)
+		return 0;
 	for (size_t i = 0; i < fold->test_count; i++)
 		mean += scores->table->data.target[fold->test[i]] / (double)fold->test_count;
 	for (size_t i = 0; i < fold->test_count; i++) {

@@ -1,6 +1,6 @@
 /* The linear engine: a grid of penalties, every feature left out, the whole elimination path, squared errors by fold.
  * @row ridge_grid | ridge, 200 penalties x 5 folds, 100,000 x 164 | scikit-learn GridSearchCV, 4 of 200 penalties, extrapolated | 50 | rel 1e-9 | 1
- * @row ridge_grid_glmnet | the same | glmnet, 200 penalties x 5 folds | 50 | - | 1
+ * @row ridge_grid_glmnet | ridge, 200 penalties x 5 folds, 100,000 x 164 | glmnet, 200 penalties x 5 folds | 50 | - | 1
  * @row ridge_lofo | ridge LOFO, 164 features x 5 folds, 100,000 rows | scikit-learn, 4 of 164 features, extrapolated | 1000 | rel 1e-9 | 1
  * @row ridge_lofo_500 | ridge LOFO, 500 features x 5 folds, 100,000 rows | scikit-learn, 1 of 500 features, extrapolated | 1500 | rel 1e-9 | 1
  * @row ridge_path | ridge LOFO-RFE path, 164 to 1, 5 folds, 100,000 rows | scikit-learn, a single refit on 80,000 rows | 1 | - | 3

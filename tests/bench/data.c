@@ -1,7 +1,8 @@
 /* data: a synthetic wide table for benchmarks, the same bytes for the same arguments.
  *     data ROWS FEATURES reg|class FILE
  * 20 informative columns (8 linear, 4 quadratic, 4 sine, 2 products of two), 5 of them with four noisy copies each, the rest noise;
- * columns in an order drawn from the seed. FILE: column-major float32, the target last. */
+ * columns in an order drawn from the seed. FILE: column-major float32, the target last; when it ends in .csv, a table with the columns
+ * f0, f1 ... y. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -94,6 +95,22 @@ static void fill(float *x, size_t rows, size_t features, bool classes)
 	free(place);
 }
 
+static int write_csv(FILE *file, const float *x, size_t rows, size_t features)
+{
+	for (size_t j = 0; j < features; j++)
+		fprintf(file, "f%zu,", j);
+	fputs("y\n", file);
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0; j <= features; j++)
+			fprintf(file, "%.9g%c", (double)x[j * rows + i], j < features ? ',' : '\n');
+	return ferror(file);
+}
+
+static int write_floats(FILE *file, const float *x, size_t rows, size_t features)
+{
+	return fwrite(x, sizeof(*x), rows * (features + 1), file) != rows * (features + 1);
+}
+
 int main(int argc, char **argv)
 {
 	size_t rows = argc == 5 ? strtoull(argv[1], NULL, 10) : 0, features = rows ? strtoull(argv[2], NULL, 10) : 0;
@@ -107,8 +124,10 @@ int main(int argc, char **argv)
 	fill(x, rows, features, strcmp(argv[3], "class") == 0);
 	snprintf(temporary, sizeof(temporary), "%s.new", argv[4]);
 	FILE *file = fopen(temporary, "wb");
-	if (!file || fwrite(x, sizeof(*x), rows * (features + 1), file) != rows * (features + 1) || fclose(file) != 0 ||
-	        rename(temporary, argv[4]) != 0) {
+	size_t length = strlen(argv[4]);
+	int (*write_table)(FILE *, const float *, size_t, size_t) =
+	        length > 4 && strcmp(argv[4] + length - 4, ".csv") == 0 ? write_csv : write_floats;
+	if (!file || write_table(file, x, rows, features) != 0 || fclose(file) != 0 || rename(temporary, argv[4]) != 0) {
 		perror(argv[4]);
 		return 1;
 	}
