@@ -207,9 +207,20 @@ format: ## clang-format over our sources
 	clang-format -i $(SOURCES) $(HEADERS) $(UNIT_SOURCES)
 
 PREFIX ?= /usr/local
-install: all ## install orch and DuckDB's library below PREFIX (/usr/local)
+man: $(ORCH) ## manual pages, made from the table of commands, in build/man
+	@mkdir -p $(BUILD)/man && rm -f $(BUILD)/man/*.1
+	@$(ORCH) help --man >$(BUILD)/man/orch.1
+	@for command in $$($(ORCH) help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do $(ORCH) help --man $$command >$(BUILD)/man/orch-$$command.1 || exit 1; done
+
+install: all man ## install orch, its manual pages and completions, and DuckDB's library below PREFIX (/usr/local)
 	install -D -m 755 $(ORCH) $(DESTDIR)$(PREFIX)/bin/orch
 	install -D -m 644 $(DUCKDB_DIR)/lib/libduckdb.so $(DESTDIR)$(PREFIX)/lib/orch/libduckdb.so
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(ORCH) completions bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orch
+	$(ORCH) completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_orch
+	$(ORCH) completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/orch.fish
 
 clean: ## remove what was built; the fetched DuckDB library stays
 	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} + 2>/dev/null || true

@@ -41,6 +41,7 @@ int arguments_parse(const struct command *command, int argc, char **argv, struct
 const char *arguments_value(const struct arguments *arguments, const char *option); /* NULL when absent */
 bool arguments_flag(const struct arguments *arguments, const char *option);
 void command_print_help(const struct command *command); /* on stdout */
+void command_print_man(const struct command *command); /* its manual page; NULL: that of orch(1) (command_man.c) */
 
 /* Prints "orch NAME: TEXT" on stderr and returns the exit status for code. */
 int command_failed(const char *name, int code, const struct orch_err *err);

@@ -27,7 +27,7 @@ static int print_commands(void)
 	for (const struct command *command = command_table; command->name; command++)
 		if (!command->hidden)
 			printf("  %-12s %-16s %s\n", command->name, command->arguments, command->summary);
-	printf("\n`orch help COMMAND` explains one. Exit status: 0 done, 1 failed, 2 usage, campaign file or data, 3 above the\n"
+	printf("\n`orch help COMMAND` explains one (`orch help --man COMMAND | man -l -`: as a manual page). Exit status: 0 done, 1 failed, 2 usage, campaign file or data, 3 above the\n"
 	       "limits, 4 held by another orch, 5 damaged, 75 interrupted (`orch resume` goes on).\n");
 	return 0;
 }
@@ -52,14 +52,18 @@ static int unknown_command(const char *word)
 
 static int help(int argc, char **argv)
 {
-	const struct command *command;
+	bool man = argc > 1 && !strcmp(argv[1], "--man"); /* the page's source: orch help --man [COMMAND] | man -l - */
+	const char *name = argc > 1 + man ? argv[1 + man] : NULL;
+	const struct command *command = name ? command_find(name) : NULL;
 
-	if (argc < 2)
+	if (name && !command)
+		return unknown_command(name);
+	if (man)
+		command_print_man(command);
+	else if (command)
+		command_print_help(command);
+	else
 		return print_commands();
-	command = command_find(argv[1]);
-	if (!command)
-		return unknown_command(argv[1]);
-	command_print_help(command);
 	return 0;
 }
 

@@ -16,6 +16,29 @@ expect schema__is_json 0 '"additionalProperties"' "$ORCH" schema
 expect schema__keys 0 'data.target.*required' "$ORCH" schema --keys
 check completions__bash bash -c "'$ORCH' completions bash | bash -n"
 expect completions__know_options 0 'resume\).*--redo-damaged' "$ORCH" completions bash
+for shell in zsh fish; do
+	if command -v $shell >/dev/null; then
+		"$ORCH" completions $shell >completions.$shell
+		check completions__$shell $shell -n completions.$shell
+	else
+		echo "# $shell is not installed: its completions are not tried"
+	fi
+done
+if command -v fish >/dev/null; then
+	expect completions__fish_offers_commands 0 '^resume' fish -c "source completions.fish; complete -C 'orch res'"
+	expect completions__fish_offers_options 0 '^--redo-damaged' fish -c "source completions.fish; complete -C 'orch resume --red'"
+fi
+if command -v zsh >/dev/null; then
+	expect completions__zsh_defines_its_function 0 '_orch: function' zsh -fc 'autoload -Uz compinit; compinit -u -d dump; source completions.zsh 2>/dev/null; whence -w _orch'
+fi
+if command -v groff >/dev/null; then
+	for page in '' start notify; do
+		expect "man__orch_$page" 0 'EXIT STATUS|Exit status' bash -o pipefail -c "'$ORCH' help --man $page | groff -man -Tascii -P-cbou -ww 2>warnings"
+		same "man__orch_${page}_has_no_warnings" "$(cat warnings)" ""
+	done
+	expect man__has_all_options 0 'redo-damaged' bash -c "'$ORCH' help --man resume | groff -man -Tascii -P-cbou"
+fi
+expect man__unknown_command 2 'unknown command' "$ORCH" help --man nonesuch
 expect completions__unknown_shell 2 'bash, zsh and fish' "$ORCH" completions csh
 
 # init
