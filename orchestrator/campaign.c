@@ -12,6 +12,7 @@
 #include "orchestrator/probe.h"
 #include "orchestrator/round_run.h"
 #include "orchestrator/stage.h"
+#include "orchestrator/warm_start.h"
 #include "reports/plot.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -234,10 +235,22 @@ static int check_place(const struct spec *spec, const struct campaign_options *o
 	return code;
 }
 
+/* What hpo.warm_start names is kept in the ledger before anything is proposed; a resume finds it there. */
+static int take_earlier(struct campaign *campaign, struct orch_err *err)
+{
+	size_t count;
+	int code = warm_start_record(campaign->spec, campaign->ledger, &count, err);
+
+	if (!code && count)
+		display_line(campaign->display, "warm start: %zu trials of %s", count, campaign->spec->hpo.warm_start);
+	return code;
+}
+
 int campaign_create(struct spec *spec, const struct campaign_options *options, struct display *display, struct campaign **out, struct orch_err *err)
 {
 	struct campaign *campaign = mem_must(1, sizeof *campaign);
 	struct prepared data = {0};
+	json_t *earlier = NULL;
 	int code = check_place(spec, options, err);
 
 	campaign->spec = spec;
@@ -263,12 +276,17 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 		code = probe_time(spec, campaign->study, &data, &campaign->plan, err);
 	if (!code && !options->allow_large)
 		code = plan_check_limits(&campaign->plan, spec, err);
+	if (!code)
+		code = warm_start_read(spec, &earlier, err);
+	json_decref(earlier);
 	if (!code) {
 		say_plan(display, &campaign->plan);
 		code = publish_folder(campaign, options, &data, err);
 	}
 	if (!code)
 		code = open_ledger(campaign, err);
+	if (!code)
+		code = take_earlier(campaign, err);
 	if (!code)
 		code = open_logs(campaign, err);
 	if (!code)
@@ -455,6 +473,8 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 		code = prepare_data(campaign->spec, probe_program(), &data, err);
 	if (!code)
 		code = recover_ledger(campaign, err);
+	if (!code)
+		code = take_earlier(campaign, err);
 	if (!code)
 		code = open_logs(campaign, err);
 	if (!code)

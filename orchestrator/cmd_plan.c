@@ -7,6 +7,7 @@
 #include "orchestrator/prepare.h"
 #include "orchestrator/probe.h"
 #include "orchestrator/scheduler.h"
+#include "orchestrator/warm_start.h"
 #include "storage/base/json.h"
 
 static void print_plan(const struct arguments *arguments, const struct plan *plan, const struct spec *spec, const struct study *study, const char *refused)
@@ -41,11 +42,17 @@ static int make_plan(const struct arguments *arguments, const struct spec *spec,
 	struct prepared data = {0};
 	struct study *study = NULL;
 	struct plan plan = {0};
+	json_t *earlier = NULL;
 	struct orch_err refused = {0};
 	int code = prepare_data(spec, probe_program(), &data, err);
 
 	if (!code)
 		code = study_open(spec, data.frame, data.folds, &study, err);
+	if (!code)
+		code = warm_start_read(spec, &earlier, err);
+	if (!code && earlier)
+		command_say(arguments, "note: warm start from %zu trials of %s", json_array_size(earlier), spec->hpo.warm_start);
+	json_decref(earlier);
 	if (!code)
 		code = plan_make(spec, study, &plan, err);
 	if (!code && !plan_check_limits(&plan, spec, &refused)) {

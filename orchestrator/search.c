@@ -8,6 +8,7 @@
 #include "engines/search/pruner.h"
 #include "engines/search/sampler.h"
 #include "orchestrator/stage.h"
+#include "orchestrator/warm_start.h"
 #include "storage/base/json.h"
 
 /* The search of one model. */
@@ -27,6 +28,9 @@ struct search {
 	const struct spec *spec;
 	struct search_source source;
 	unsigned round;
+	struct sampler_observation *earlier; /* of another campaign */
+	size_t earlier_count;
+	json_t *earlier_kept;
 	struct part *parts;
 	size_t part_count;
 	uint64_t trials, groups;
@@ -183,7 +187,8 @@ static int open_part(struct search *search, size_t m, struct orch_err *err)
 	struct part *part = &search->parts[m];
 	struct sampler_request request = {.axis_count = search->spec->models[m].axis_count, .fixed = search->spec->models[m].params,
 	        .seed = m ? address_hash(search->spec->seed, m) : search->spec->seed, .round = search->round, .maximise = search->source.maximise,
-	        .score = score_of, .recall = recall, .context = part};
+	        .score = score_of, .recall = recall, .context = part,
+	        .earlier = search->earlier, .earlier_count = search->earlier_count};
 	const char *name = names[search->spec->hpo.sampler];
 	int code;
 
@@ -223,6 +228,7 @@ int search_open(const struct spec *spec, unsigned round, const struct search_sou
 		search->source = *source;
 	search->part_count = spec->model_count;
 	search->parts = mem_must(spec->model_count, sizeof *search->parts);
+	code = warm_start_load(spec, search->source.ledger, &search->earlier, &search->earlier_count, &search->earlier_kept, err);
 	for (size_t m = 0; m < search->part_count && !code; m++)
 		code = open_part(search, m, err);
 	if (code)
@@ -245,6 +251,8 @@ void search_close(struct search *search)
 		free(part->free_axis);
 	}
 	free(search->parts);
+	free(search->earlier);
+	json_decref(search->earlier_kept);
 	free(search);
 }
 

@@ -96,6 +96,7 @@ struct spec_hpo {
 	enum spec_sampler sampler;
 	int64_t trials; /* 0: all of the grid */
 	const char *pruner;
+	const char *warm_start; /* folder of another campaign, as written; or NULL */
 	struct spec_axis *space; /* all that is searched, of all models: columns of tables. An axis of two models has the choices of both */
 	size_t axis_count;
 };

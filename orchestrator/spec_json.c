@@ -367,6 +367,7 @@ static void build_search(struct builder *builder, const json_t *resolved)
 	spec->hpo.sampler = choice_of("hpo.sampler", hpo);
 	spec->hpo.trials = json_get_int(hpo, "trials", 0);
 	spec->hpo.pruner = text_of(builder, hpo, "pruner");
+	spec->hpo.warm_start = text_of(builder, hpo, "warm_start");
 	for (m = 0; m < spec->model_count; m++)
 		axes += spec->models[m].axis_count;
 	spec->hpo.space = room(builder, axes, sizeof *spec->hpo.space);

@@ -189,6 +189,8 @@ static void check_search(struct spec_check *check, const json_t *resolved, bool 
 	bool grid = !strcmp(sampler, "grid"), searched = json_is_array(models) ? false : is_given(check, "hpo", "space");
 	size_t m;
 
+	if (json_is_string(json_object_get(hpo, "warm_start")) && *sampler && strcmp(sampler, "tpe") && strcmp(sampler, "gp"))
+		spec_error(check, node_at(check, "hpo.warm_start"), "hpo.warm_start is for samplers that learn (tpe, gp); %s does not", sampler);
 	if (grid && json_integer_value(trials))
 		spec_error(check, node_at(check, "hpo.trials"), "a grid tries all of its configurations: remove hpo.trials, or set sampler: random");
 	if (!grid && *sampler && json_is_integer(trials) && !json_integer_value(trials))

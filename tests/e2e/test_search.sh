@@ -57,6 +57,27 @@ same halving__the_best_has_all_folds "$(trials tpehalving1 | grep "^$best," | aw
 same halving__skipped_fits_are_not_done "$("$ORCH" status --json tpehalving1 | grep -o '"failed": *[0-9]*' | sort -u)" '"failed": 0'
 expect fit__a_trial_again 0 'fold 4' "$ORCH" fit gpnone1 --trial 23
 
+# Warm start: the other campaign's trials are known, and kept: it may go.
+spec tpe none 12 2 | sed 's/  trials: 12/  trials: 12\n  warm_start: randommedian1/' >warm.yaml
+expect warm__plan_counts_them 0 'warm start from [0-9]+ trials of randommedian1' "$ORCH" plan warm.yaml
+check warm__starts "$ORCH" start warm.yaml
+spec tpe none 12 2 >cold.yaml
+check warm__a_cold_one_starts "$ORCH" start cold.yaml
+same warm__tries_other_things "$([ "$(trials warm)" != "$(trials cold)" ] && echo other)" other
+sed 's/workers: 2/workers: 5/' warm.yaml >cutwarm.yaml
+"$ORCH" start cutwarm.yaml >/dev/null 2>&1 &
+pid=$!
+for _ in $(seq 100); do [ -f cutwarm/progress.jsonl ] && grep -q campaign_started cutwarm/progress.jsonl && break; sleep 0.1; done
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+mv randommedian1 elsewhere
+check warm__resumes_without_the_other "$ORCH" resume cutwarm
+same warm__resumed_alike "$(trials cutwarm)" "$(trials warm)"
+expect warm__no_such_campaign 2 'hpo.warm_start: .*randommedian1 is no campaign folder' "$ORCH" plan warm.yaml
+mv elsewhere randommedian1
+sed '/^lofo/imetric: mae' warm.yaml >metric.yaml
+expect warm__of_another_metric 2 'randommedian1 optimised the metric of its task, this campaign mae: name the same metric' "$ORCH" plan metric.yaml
+
 spec random halving 10 1 | sed 's/engine: forest, trees: 10/engine: ridge/; s/max_depth: .*/alpha: {float: [0.1, 10]}/; /max_features/d' >shared.yaml
 expect pruner__plan_says_where_it_has_nothing_to_do 0 'halving has nothing to stop: the engine answers all folds at once' "$ORCH" plan shared.yaml
 spec tpe none 0 1 | sed '/trials: 0/d' >none.yaml

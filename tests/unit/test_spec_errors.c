@@ -281,6 +281,8 @@ static const struct {
 	        "2:37: {fold} is filled in by orch; give the parameter another name"},
 	{"run_for_ridge", DATA "model: {engine: ridge, run: t.py}\n",
 	        "2:24: engine ridge has no parameter \"run\""},
+	{"warm_start_sampler", BASE "hpo: {sampler: random, trials: 3, warm_start: there, space: {alpha: [1, 2]}}\n",
+	        "3:47: hpo.warm_start is for samplers that learn (tpe, gp); random does not"},
 	{"sampler_without_trials", BASE "hpo: {sampler: tpe, space: {alpha: [1, 2]}}\n", "3:6: sampler tpe needs hpo.trials: how many configurations to try"},
 	{"sampler_without_space", BASE "hpo: {sampler: sobol, trials: 3}\n", "3:6: sampler sobol needs hpo.space: what to search"},
 	{"sampler_typo", BASE "hpo: {sampler: gird}\n",
