@@ -88,13 +88,24 @@ static int predict(void *state, const double *values, size_t rows, double *out, 
 	return saved_model_predict(state, values, rows, out, err);
 }
 
+/* The baseline's engine saved a model, and one that can be asked here. */
+static bool has_model(const struct stage_context *context)
+{
+	char *path = text_format("%s/%s/input.json", context->work, stage_table[STAGE_BASELINE].name);
+	json_t *input = NULL;
+	bool has = file_exists(path) && !json_read_file(path, &input, NULL) && saved_model_known(json_get_text(input, "engine", ""));
+
+	json_decref(input);
+	free(path);
+	return has;
+}
+
 /* An engine that saves no model, an angle (whose two outputs mean nothing alone) and several classes have no effects: an empty list. */
 int stage_effects_write(const struct stage_context *context, json_t **out, struct orch_err *err)
 {
 	const struct study *study = context->study;
 	struct asked asked = {.study = study};
-	char *path = text_format("%s/%s/input.json", context->work, stage_table[STAGE_BASELINE].name);
-	bool possible = file_exists(path) && !study->angle && (study->task != ENGINE_CLASSIFICATION || study->classes == 2);
+	bool possible = has_model(context) && !study->angle && (study->task != ENGINE_CLASSIFICATION || study->classes == 2);
 	json_t *list = NULL;
 	int code = possible ? read_model(context, &asked, err) : 0;
 
@@ -113,6 +124,5 @@ int stage_effects_write(const struct stage_context *context, json_t **out, struc
 	free(asked.inputs);
 	free(asked.columns);
 	free(asked.values);
-	free(path);
 	return code;
 }

@@ -26,14 +26,24 @@ int saved_model_foreign(const struct saved_source *source, struct orch_err *err)
 	return orch_fail(err, ORCH_EDAMAGED, "%s: this is no model that the engine \"%s\" saved for these features, or it was changed since", source->where, source->engine);
 }
 
+static const struct saved_format *format_of(const char *engine)
+{
+	for (size_t f = 0; formats[f]; f++)
+		if (!strcmp(formats[f]->engine, engine))
+			return formats[f];
+	return NULL;
+}
+
+bool saved_model_known(const char *engine)
+{
+	return format_of(engine) != NULL;
+}
+
 int saved_model_read(const struct saved_source *source, struct saved_model **out, struct orch_err *err)
 {
-	struct saved_model model = {0};
+	struct saved_model model = {.format = format_of(source->engine)};
 	int code;
 
-	for (size_t f = 0; formats[f]; f++)
-		if (!strcmp(formats[f]->engine, source->engine))
-			model.format = formats[f];
 	if (!model.format)
 		return orch_fail(err, ORCH_EINPUT, "the engine \"%s\" saves no model that orch can predict with", source->engine);
 	code = model.format->read(source, &model.state, err);

@@ -24,6 +24,7 @@ struct saved_source {
 	unsigned outputs, classes; /* regression: classes 0 */
 };
 struct saved_model;
+bool saved_model_known(const char *engine); /* false: what this engine saves cannot be read here */
 /* Copies what it keeps of the source. ORCH_EDAMAGED: no such model, or it needs a feature that is none of the inputs; ORCH_EINPUT: an engine that saves none. */
 int saved_model_read(const struct saved_source *source, struct saved_model **out, struct orch_err *err);
 void saved_model_close(struct saved_model *model); /* NULL is fine */
