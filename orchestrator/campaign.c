@@ -210,8 +210,9 @@ static void say_reading(struct display *display, const struct spec *spec)
 		display_line(display, "reading %s (%s)", spec->data.source, text_bytes((uint64_t)bytes, size));
 }
 
-static void say_plan(struct display *display, const struct plan *plan)
+static void say_plan(struct display *display, const struct plan *plan, const struct spec *spec)
 {
+	struct text_buf warnings = {0};
 	char configurations[TEXT_NUMBER_MAX], fits[TEXT_NUMBER_MAX], low[TEXT_NUMBER_MAX], high[TEXT_NUMBER_MAX];
 
 	display_line(display, "plan: %s configuration%s a round, %s%llu round%s, %s fits", text_count((int64_t)plan->configurations, configurations),
@@ -220,6 +221,10 @@ static void say_plan(struct display *display, const struct plan *plan)
 	display_line(display, "workers: %u x %u thread%s (%s)", plan->workers, plan->threads, plan->threads == 1 ? "" : "s", plan->workers_reason);
 	if (isfinite(plan->seconds_low) && isfinite(plan->seconds_high))
 		display_line(display, "time: %s to %s, by the first fits", text_seconds(plan->seconds_low, low), text_seconds(plan->seconds_high, high));
+	plan_warnings(plan, spec, &warnings);
+	for (char *line = warnings.data, *end; line && (end = strchr(line, '\n')); line = end + 1)
+		display_line(display, "%.*s", (int)(end - line), line);
+	text_buf_release(&warnings);
 }
 
 static int check_place(const struct spec *spec, const struct campaign_options *options, struct orch_err *err)
@@ -280,7 +285,7 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 		code = warm_start_read(spec, &earlier, err);
 	json_decref(earlier);
 	if (!code) {
-		say_plan(display, &campaign->plan);
+		say_plan(display, &campaign->plan, spec);
 		code = publish_folder(campaign, options, &data, err);
 	}
 	if (!code)

@@ -11,6 +11,7 @@
 #include "storage/base/json.h"
 #include "storage/base/process.h"
 
+#define NEAR 0.8                         /* of a limit: worth a warning */
 #define SPARE_BYTES (48ull << 20)        /* left to the conductor when what workers may use is cut */
 #define ORCHESTRATOR_BYTES (32ull << 20) /* of the conductor itself: 10 to 40 */
 
@@ -268,6 +269,28 @@ int plan_check_limits(const struct plan *plan, const struct spec *spec, struct o
 	return code;
 }
 
+static bool is_near(double value, double limit)
+{
+	return value > NEAR * limit && value <= limit;
+}
+
+void plan_warnings(const struct plan *plan, const struct spec *spec, struct text_buf *out)
+{
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX];
+	double seconds = isfinite(plan->seconds_high) ? plan->seconds_high : plan->seconds;
+
+	if (is_near((double)plan->configurations, (double)spec->limits.configurations))
+		text_addf(out, "near a limit: %s of at most %s configurations (limits.configurations)\n", text_count((int64_t)plan->configurations, a),
+		        text_count(spec->limits.configurations, b));
+	if (is_near((double)plan->disk, (double)spec->limits.disk))
+		text_addf(out, "near a limit: up to %s of at most %s of disk (limits.disk)\n", text_bytes(plan->disk, a), text_bytes(spec->limits.disk, b));
+	if (isfinite(seconds) && seconds > NEAR * spec->limits.hours * 3600 && !(plan->seconds_low > spec->limits.hours * 3600))
+		text_addf(out, "near a limit: it may take %s, the limit is %g hours (limits.hours)\n", text_seconds(seconds, a), spec->limits.hours);
+	if (is_near((double)plan->memory_total, (double)plan->memory_limit))
+		text_addf(out, "near a limit: %s of at most %s of memory (resources.memory, resources.workers)\n", text_bytes(plan->memory_total, a),
+		        text_bytes(plan->memory_limit, b));
+}
+
 /* ---- for people and programs ---- */
 
 static const char *count_text(uint64_t count, char out[TEXT_NUMBER_MAX])
@@ -320,6 +343,7 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 		        text_seconds(plan->seconds, c), plan->measured_cached ? "before" : "just now");
 	else
 		text_add(out, "time           not known before the first fits\n");
+	plan_warnings(plan, spec, out);
 }
 
 static json_t *json_count(uint64_t count)

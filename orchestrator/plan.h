@@ -44,6 +44,8 @@ void plan_workers(const struct spec *spec, struct plan *plan);
 void plan_as_started(const struct spec *spec, const json_t *run, struct plan *plan);
 /* Above a limit of the spec: ORCH_ELIMIT with what to change and --allow-large, all of them at once. */
 int plan_check_limits(const struct plan *plan, const struct spec *spec, struct orch_err *err);
+/* Near a limit, not above it: one line each, appended. Nothing is refused for it. */
+void plan_warnings(const struct plan *plan, const struct spec *spec, struct text_buf *out);
 void plan_text(const struct plan *plan, const struct spec *spec, const struct study *study, struct text_buf *out);
 json_t *plan_json(const struct plan *plan, const struct spec *spec, const struct study *study);
 

@@ -239,6 +239,32 @@ static void started__threads_memory_and_workers_stay(void **state)
 	json_decref(run);
 }
 
+static void plan__warns_near_the_limits(void **state)
+{
+	struct text_buf text = {0};
+
+	(void)state;
+	spec.limits.configurations = 1000;
+	spec.limits.disk = 1000 * MIB;
+	spec.limits.hours = 1;
+	plan.configurations = 500;
+	plan.disk = 500 * MIB;
+	plan.seconds_low = plan.seconds = plan.seconds_high = 600;
+	plan.memory_total = 4000 * MIB;
+	plan_warnings(&plan, &spec, &text);
+	assert_int_equal(text.length, 0);
+	plan.configurations = 900;
+	plan.disk = 900 * MIB;
+	plan.seconds_high = 4000;
+	plan.memory_total = 7900 * MIB;
+	plan_warnings(&plan, &spec, &text);
+	assert_string_equal(text.data, "near a limit: 900 of at most 1,000 configurations (limits.configurations)\n"
+	                               "near a limit: up to 900 MiB of at most 1000 MiB of disk (limits.disk)\n"
+	                               "near a limit: it may take 1 h 07 min, the limit is 1 hours (limits.hours)\n"
+	                               "near a limit: 7.7 GiB of at most 7.8 GiB of memory (resources.memory, resources.workers)\n");
+	text_buf_release(&text);
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, begin)
 int main(void)
 {
@@ -257,6 +283,7 @@ int main(void)
 	        CASE(choice__a_moment_of_work_is_for_one),
 	        CASE(choice__the_campaign_decides),
 	        CASE(choice__a_busy_machine_decides_nothing),
+	        CASE(plan__warns_near_the_limits),
 	        CASE(started__threads_memory_and_workers_stay),
 	};
 
