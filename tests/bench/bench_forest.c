@@ -4,6 +4,7 @@
  * @row forest_et_sqrt | extra-trees, 100 trees, sqrt, 15,000 x 164, leaf 5 | scikit-learn | 2 | abs 0.01 | 5
  * @row forest_rf_third | random forest, 20 trees, a third, 15,000 x 164, leaf 5 | scikit-learn | 2 | abs 0.01 | 3
  * @row forest_rf_sqrt | random forest, 100 trees, sqrt, 15,000 x 164, leaf 5 | scikit-learn | 2 | abs 0.01 | 3
+ * @row forest_rf_ranger | random forest, 100 trees, sqrt, 15,000 x 164, leaf 5 | ranger (R) | 2 | abs 0.02 | 1
  * @row forest_lofo | forest LOFO, 164 features, 1 of 5 folds, 20,000 rows (random forest, 20 trees, a third, leaf 5) | scikit-learn, 8 of 165 fits, extrapolated | 20 | abs 0.01 | 1
  * @row forest_grid | forest grid, 48 configurations x 5 folds, 1,500 x 20 (trees 60/100 x depth 40/60/none x split 2/5 x leaf 1/2 x features sqrt/half) | scikit-learn, 1 of 5 folds, extrapolated | 10 | abs 0.01 | 1 */
 #include "tests/bench/bench.h"
@@ -94,6 +95,7 @@ static const struct training {
 	{"forest_et_all", "{\"kind\":\"extra_trees\",\"trees\":50,\"max_features\":\"all\",\"min_samples_leaf\":5}"},
 	{"forest_et_sqrt", "{\"kind\":\"extra_trees\",\"trees\":100,\"max_features\":\"sqrt\",\"min_samples_leaf\":5}"},
 	{"forest_rf_third", "{\"kind\":\"random_forest\",\"trees\":20,\"max_features\":0.33333333333333331,\"min_samples_leaf\":5}"},
+	{"forest_rf_ranger", "{\"kind\":\"random_forest\",\"trees\":100,\"max_features\":\"sqrt\",\"min_samples_leaf\":5}"},
 	{"forest_rf_sqrt", "{\"kind\":\"random_forest\",\"trees\":100,\"max_features\":\"sqrt\",\"min_samples_leaf\":5}"},
 };
 

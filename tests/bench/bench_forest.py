@@ -1,5 +1,8 @@
 """scikit-learn's forests: the peer's side of bench_forest.c. Its rows are float32 already, as it wants them."""
 import itertools
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
@@ -25,6 +28,30 @@ def training(kind, trees, features):
             guess = model.fit(a, b).predict(c)
         peers.result(clock.seconds, [r2_score(y[test], guess)])
     return run
+
+
+def ranger():
+    """Its min.node.size is the size of nodes that it still splits: 10 gives trees of about the depth that leaves of 5 give."""
+    if not shutil.which("Rscript"):
+        sys.exit("R is not installed: make bench-deps")
+    peers.wide(18750, 164)
+    script = f"""
+    suppressMessages(library(ranger))
+    file <- file("{peers.DATA}/reg_18750x164.f32", "rb")
+    all <- matrix(readBin(file, "numeric", 18750 * 165, size = 4), nrow = 18750)
+    test <- scan("{peers.DATA}/ranger_test.txt", quiet = TRUE) + 1
+    x <- all[, 1:164]; y <- all[, 165]
+    colnames(x) <- paste0("f", 1:164)
+    start <- proc.time()[["elapsed"]]
+    model <- ranger(x = x[-test, ], y = y[-test], num.trees = 100, mtry = 12, min.node.size = 10, num.threads = {peers.CORES}, seed = 1)
+    guess <- predict(model, x[test, ], num.threads = {peers.CORES})$predictions
+    seconds <- proc.time()[["elapsed"]] - start
+    cat("\nresult", seconds, 1 - sum((y[test] - guess)^2) / sum((y[test] - mean(y[test]))^2), "\n")
+    """
+    np.savetxt(f"{peers.DATA}/ranger_test.txt", peers.folds(18750, 5)[0][1], fmt="%d")
+    text = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, check=True).stdout
+    seconds, score = text.split("result")[-1].split()
+    peers.result(float(seconds), [float(score)])
 
 
 def lofo():
@@ -56,4 +83,4 @@ def grid():
     peers.result(seconds * 5, [np.mean(scores)])
 
 
-peers.main({**{name: training(*what) for name, what in TRAININGS.items()}, "forest_lofo": lofo, "forest_grid": grid})
+peers.main({**{name: training(*what) for name, what in TRAININGS.items()}, "forest_rf_ranger": ranger, "forest_lofo": lofo, "forest_grid": grid})
