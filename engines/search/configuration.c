@@ -41,7 +41,11 @@ static uint64_t digit_of(const struct space_axis *axis, uint64_t count, uint64_t
 static double value_of(const struct space_axis *axis, uint64_t fraction)
 {
 	double u = address_unit(fraction);
-	double value = axis->log ? axis->low * exp(u * log(axis->high / axis->low)) : axis->low + u * (axis->high - axis->low);
+	double value;
+
+	if (u >= 1 - 0x1p-53) /* the last fraction is the end, as people write it */
+		return axis->high;
+	value = axis->log ? axis->low * exp(u * log(axis->high / axis->low)) : axis->low + u * (axis->high - axis->low);
 
 	return fmin(axis->high, fmax(axis->low, value));
 }

@@ -20,7 +20,8 @@ struct configuration {
 };
 void configuration_init(const struct space *space, struct configuration *configuration);
 void configuration_release(struct configuration *configuration);
-/* Decides an axis from a fraction given as 64 bits behind the binary point; absent when its condition does not hold (false then). */
+/* Decides an axis from a fraction given as 64 bits behind the binary point; absent when its condition does not hold (false then).
+ * The last fraction is the upper end of a continuous range. */
 bool configuration_set(const struct space *space, size_t axis, uint64_t fraction, struct configuration *configuration);
 /* The middle of the part of [0, 1) that is this axis' value; NaN when absent. */
 double configuration_fraction(const struct space *space, size_t axis, const struct configuration *configuration);

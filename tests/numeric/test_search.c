@@ -368,6 +368,27 @@ static void configuration__reads_what_it_writes(void **state)
 	world_release(&w);
 }
 
+static void configuration__ends_are_reached(void **state)
+{
+	struct world w;
+	struct space *space;
+	struct configuration c;
+
+	(void)state;
+	world_make(&w, "{\"a\":{\"float\":[0.1,0.7]},\"b\":{\"float\":[0.001,0.3],\"log\":true},\"c\":{\"int\":[3,9]}}", NULL);
+	space = must_space(&w);
+	configuration_init(space, &c);
+	for (size_t a = 0; a < 3; a++)
+		configuration_set(space, a, UINT64_MAX, &c);
+	assert_true(c.values[0] == 0.7 && c.values[1] == 0.3 && c.digits[2] == 6);
+	for (size_t a = 0; a < 3; a++)
+		configuration_set(space, a, 0, &c);
+	assert_true(c.values[0] == 0.1 && c.values[1] == 0.001 && c.digits[2] == 0);
+	configuration_release(&c);
+	space_close(space);
+	world_release(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +401,7 @@ int main(void)
 		cmocka_unit_test(parzen__is_a_density),
 		cmocka_unit_test(parzen__draws_follow_the_density),
 		cmocka_unit_test(configuration__reads_what_it_writes),
+		cmocka_unit_test(configuration__ends_are_reached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
