@@ -166,6 +166,7 @@ static void open_plan(struct fixture *fixture, const char *model, const char *sp
 {
 	char *text = text_format("data: {source: d.csv, target: y}\nsplit: {folds: {k: 3}}\nmetric: rmse\nmodel: %s\nhpo: {sampler: grid, space: %s}\n", model, space);
 	struct fit_plan_request request = {.stage = STAGE_HPO, .trial = -1, .scratch = fixture->folder};
+	struct search_source source = {0};
 	char *report = NULL;
 
 	assert_int_equal(file_write_new(fixture->yaml, text, strlen(text), NULL), 0);
@@ -174,7 +175,8 @@ static void open_plan(struct fixture *fixture, const char *model, const char *sp
 	free(report);
 	write_data(fixture);
 	assert_int_equal(study_open(fixture->spec, fixture->frame, fixture->folds, &fixture->study, NULL), 0);
-	assert_int_equal(search_open(fixture->spec, 0, &fixture->search, NULL), 0);
+	source.folds = fixture->study->folds;
+	assert_int_equal(search_open(fixture->spec, 0, &source, &fixture->search, NULL), 0);
 	request.study = fixture->study;
 	request.search = fixture->search;
 	assert_int_equal(fit_plan_open(&request, &fixture->plan, NULL), 0);
