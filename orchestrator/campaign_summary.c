@@ -63,6 +63,8 @@ static int chosen_row(const struct campaign *campaign, const json_t *rounds, con
 	if (!code)
 		*out = json_pack("{s:i, s:s, s:O, s:O?, s:O, s:O?}", "round", (int)chosen, "reason", reason.data ? reason.data : "", "features", features, "params", json_object_get(best, "params"), "score",
 		        json_object_get(json_array_get(rounds, (size_t)chosen), "score"), "holdout", json_object_get(metrics, "holdout"));
+	if (!code && json_object_get(best, "model_name"))
+		json_object_set(*out, "model", json_object_get(best, "model_name"));
 	json_decref(features);
 	json_decref(best);
 	json_decref(metrics);

@@ -385,6 +385,8 @@ void display_status_file(struct display *display, struct campaign *campaign, con
 
 	json_object_set_new(json_object_get(status, "trials"), "total", json_integer((json_int_t)(campaign->plan.configurations > INT64_MAX / 1024 ? INT64_MAX :
 	        campaign->plan.configurations * (campaign->rounds_done + (uint64_t)active))));
+	if (campaign->trials_pruned)
+		json_object_set_new(json_object_get(status, "trials"), "pruned", json_integer((json_int_t)campaign->trials_pruned));
 	json_object_set_new(status, "rates", eta_rates_json(campaign->rates)); /* a resume goes on with them */
 	text = json_text(status, JSON_STYLE_LINE);
 	file_replace_fast(path, text, strlen(text), NULL); /* it may be lost: status derives it from the ledger then */

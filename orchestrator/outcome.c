@@ -111,6 +111,8 @@ static json_t *chosen_of(const char *campaign, const json_t *summary, const json
 	        json_object_get(chosen, "params"), "searched", json_object_get(best, "searched"), "score", json_object_get(chosen, "score"), "se",
 	        json_object_get(json_array_get(rounds, round), "se"), "holdout", metric_of(json_object_get(chosen, "holdout"), metric), "reason",
 	        json_get_text(chosen, "reason", ""), "gain", gain_of(campaign, round, metric, rounds));
+	if (json_object_get(best, "model_name")) /* of several */
+		json_object_set(out, "model", json_object_get(best, "model_name"));
 	json_decref(best);
 	return out;
 }

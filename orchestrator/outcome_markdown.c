@@ -95,6 +95,8 @@ static void add_answer(struct text_buf *out, const json_t *outcome)
 		add_number(out, json_object_get(chosen, "holdout"), 6);
 	}
 	text_add(out, "\n- best configuration: ");
+	if (json_object_get(chosen, "model"))
+		text_addf(out, "%s, ", json_get_text(chosen, "model", ""));
 	add_settings(out, json_object_get(chosen, "searched"));
 	text_add(out, "\n- dropped: ");
 	add_names(out, json_object_get(outcome, "dropped"));

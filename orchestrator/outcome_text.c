@@ -152,6 +152,8 @@ static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_fe
 		text_addf(out, "  why       %s\n", json_get_text(chosen, "reason", ""));
 	add_score(out, outcome);
 	text_add(out, "  with      ");
+	if (json_object_get(chosen, "model"))
+		text_addf(out, "%s; ", json_get_text(chosen, "model", ""));
 	add_params(out, json_object_size(searched) ? searched : json_object_get(chosen, "params"));
 	text_add(out, "\n");
 	add_dropped(out, outcome);

@@ -233,6 +233,8 @@ void status_count_line(const json_t *status, const char *key, struct text_buf *o
 	text_addf(out, "  %-10s %s done", key, text_count(done, a));
 	if (failed)
 		text_addf(out, ", %s failed", text_count(failed, a));
+	if (json_get_int(object, "pruned", 0))
+		text_addf(out, ", %s pruned", text_count(json_get_int(object, "pruned", 0), a));
 	if (json_is_integer(total) && json_integer_value(total) > 0 && !strcmp(json_get_text(status, "state", ""), "running"))
 		text_addf(out, " of %s%s (%d %%)", !strcmp(key, "fits") ? "at most " : "", text_count(json_integer_value(total), a),
 		        (int)(100.0 * (double)(done + failed) / (double)json_integer_value(total)));

@@ -27,6 +27,7 @@ same models__trials_name_theirs "$(trials models | cut -d, -f2 | uniq -c | awk '
 same models__the_forest_wins "$(grep -o '"model_name": "[a-z]*"' $R/01_hpo/best.json)" '"model_name": "forest"'
 same models__it_is_the_baseline "$(grep -o '"engine": *"[a-z]*"' $R/03_baseline/input.json | head -n 1 | tr -d ' ')" '"engine":"forest"'
 same models__compared "$(awk -F, '{print $1, ($8 > 0)}' $R/02_hpo_analysis/models.csv | tail -n +2 | tr '\n' ' ')" "ridge 1 forest 0 ridge_2 1 "
+expect models__show_names_the_winner 0 "with      forest; max_depth" "$ORCH" show models
 check models__rounds_hold "$ORCH" verify models
 models grid '' 5 >models5.yaml
 "$ORCH" start models5.yaml >/dev/null 2>&1

@@ -55,6 +55,7 @@ same halving__most_are_stopped "$(states tpehalving1 | grep -c 'pruned:1[0-9]\|p
 best=$(grep -o '"trial": [0-9]*' tpehalving1/rounds/round_000/01_hpo/best.json | grep -o '[0-9]*')
 same halving__the_best_has_all_folds "$(trials tpehalving1 | grep "^$best," | awk -F, '{print $NF, ($6 != "" && $10 != "")}')" "done 1"
 same halving__skipped_fits_are_not_done "$("$ORCH" status --json tpehalving1 | grep -o '"failed": *[0-9]*' | sort -u)" '"failed": 0'
+expect halving__status_counts_the_stopped 0 "trials +[0-9]+ done, [0-9]+ pruned" "$ORCH" status tpehalving1
 expect fit__a_trial_again 0 'fold 4' "$ORCH" fit gpnone1 --trial 23
 
 # Warm start: the other campaign's trials are known, and kept: it may go.
