@@ -622,6 +622,7 @@ static int run_rounds(struct campaign *campaign, struct orch_err *err)
 		if (code)
 			json_decref(following);
 	}
+	json_decref(features); /* not begun at all */
 	return code;
 }
 
