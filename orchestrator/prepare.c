@@ -11,6 +11,8 @@
 #include "storage/base/process.h"
 #include "storage/dataset.h"
 
+#define READING_LEAST ((uint64_t)256 << 20)
+
 /* One task for one worker, once. */
 struct reading {
 	json_t *preparation;
@@ -126,6 +128,15 @@ static int find_or_make_folds(const struct spec *spec, struct prepared *out, str
 	return code ? code : hash_file(out->folds, 0, out->folds_hash, NULL, err);
 }
 
+/* Nothing else runs while the source is read: it may have half of what the campaign may have. What does not fit is spilled, but the rows
+ * that are read at once are not: wide files need memory for each of their columns. */
+static uint64_t reading_memory(const struct spec *spec)
+{
+	uint64_t all = spec->resources.memory ? spec->resources.memory : process_memory_available() / 10 * 8;
+
+	return all / 2 > READING_LEAST ? all / 2 : READING_LEAST;
+}
+
 int prepare_data(const struct spec *spec, const char *program, struct prepared *out, struct orch_err *err)
 {
 	struct prepared made = {0};
@@ -135,8 +146,10 @@ int prepare_data(const struct spec *spec, const char *program, struct prepared *
 
 	if (!code) {
 		made.frame_reused = !dataset_find(reading.preparation, made.source_hash, &made.frame, NULL);
-		if (!made.frame_reused)
+		if (!made.frame_reused) {
+			json_object_set_new(reading.preparation, "memory", json_integer((json_int_t)reading_memory(spec)));
 			code = read_source(program, &reading, err);
+		}
 	}
 	if (!code)
 		code = dataset_frame_hash(made.frame, made.frame_hash, err);

@@ -8,7 +8,7 @@
 #include "storage/dataset_parts.h"
 
 #define CLASSES_MAX 1000
-#define GROUP 64 /* columns looked at in one pass */
+#define GROUP 512 /* columns looked at in one pass: every query binds all columns of the source */
 
 static bool is_number(const struct source_column *column)
 {

@@ -261,7 +261,7 @@ static int fail_reading(int code, const char *what, const struct orch_err *why, 
 	char *said = dataset_said(why->text);
 
 	if (code == ORCH_ENOMEM)
-		orch_fail(err, code, "%s cannot be read within the memory for it: %s", what, said);
+		orch_fail(err, code, "%s cannot be read within the memory for it (raise resources.memory, of which reading may take half, or use fewer columns): %s", what, said);
 	else
 		orch_fail(err, code, "%s cannot be read: %s", what, said);
 	free(said);

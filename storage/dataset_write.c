@@ -9,7 +9,7 @@
 #include "storage/dataset_parts.h"
 
 #define GROUP_BYTES ((size_t)64 << 20)
-#define GROUP_MAX 64
+#define GROUP_MAX 1024 /* every query binds all columns of the source: thousands of columns want few queries */
 #define NOWHERE UINT32_MAX
 
 /* Where the values of one column are gathered. */
@@ -257,7 +257,7 @@ static void write_sink(const struct writing *writing, const struct sink *sink)
 static int write_group(
         const struct writing *writing, const struct source_column *const *columns, size_t count, struct orch_err *err)
 {
-	struct sink sinks[GROUP_MAX] = {0};
+	struct sink *sinks = mem_must(count, sizeof *sinks);
 	int code = 0;
 
 	for (size_t i = 0; i < count && !code; i++)
@@ -269,6 +269,7 @@ static int write_group(
 			write_sink(writing, &sinks[i]);
 		sink_release(&sinks[i]);
 	}
+	free(sinks);
 	return code;
 }
 
