@@ -54,6 +54,9 @@ int round_run_open_phases(struct round_run *run, struct fit_plan_request *reques
 /* Gives the plan of 04_lofo its gate, where not every fit may be needed; a fit of any stage has ended (NaN: failed). */
 int round_run_open_lofo(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);
 void round_run_note_lofo(struct round_run *run, enum stage_id stage, const char *left_out, int fold, double score);
+void round_run_show_stage(struct round_run *run, enum stage_id stage);
+/* Are a fit's seconds among what the search optimises or keeps to? They are recorded once, with its other metrics. */
+bool round_run_wants_seconds(const struct round_run *run, unsigned stage);
 /* Takes the results of a task of fits in one transaction, or as many of them as outcome has. */
 int round_run_results(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err);
