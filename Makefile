@@ -82,7 +82,7 @@ $(BUILD)/generated/charts.js: reports/assets/charts.js reports/assets/package.js
 $(BUILD)/obj/reports/charts.o: CFLAGS_ALL += -DORCH_CHARTS='"$(abspath $(BUILD))/generated/charts.js"'
 $(BUILD)/obj/reports/charts.o: $(BUILD)/generated/charts.js
 
-$(BUILD)/tests/numeric/test_xgboost: LIBS += -lxgboost
+$(BUILD)/tests/numeric/test_xgboost_model $(BUILD)/tests/numeric/test_xgboost_memory: LIBS += -lxgboost
 
 $(BUILD)/obj/%.o: %.c | $(BUILD)/.apt-stamp $(BUILD)/generated/version.h $(DUCKDB_DIR)/lib/libduckdb.so
 	@mkdir -p $(@D)
