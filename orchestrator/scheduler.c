@@ -16,10 +16,12 @@
 #include "storage/base/trace.h"
 
 #define TICK_SECONDS 0.1
+#define SLEPT_SECONDS 2.0 /* without a tick we were asleep: what workers said meanwhile is read before a limit is held against them */
 #define MEMORY_SECONDS 0.2
 #define READING_SECONDS 0.5
 #define RETURN_SLACK (64u << 20) /* a worker may keep this much beyond what it had after its first task */
 #define START_SECONDS 60.0       /* a worker that has not said "ready" by then is given up */
+#define STALL_SECONDS 1800.0
 #define START_FAILURES 5         /* in a row: something is wrong that more workers will not mend */
 
 struct waiting { /* a task that failed and will be run again */
@@ -387,6 +389,18 @@ static int serve_worker(struct scheduler *scheduler, const struct scheduler_sour
 	return code;
 }
 
+/* Fits may wait for something elsewhere (a command that asks another machine); they have their own limit. */
+static void watch_stall(struct scheduler *scheduler, struct worker_process *worker, double now)
+{
+	double most = scheduler->options.stall_seconds > 0 ? scheduler->options.stall_seconds : STALL_SECONDS;
+
+	switch (stall_look(&worker->stall, worker->pid, now, worker->task.kind == TASK_FIT ? 0 : most)) {
+	case STALL_NONE: return;
+	case STALL_ASLEEP: kill(-worker->pid, SIGCONT); return;
+	case STALL_IDLE: worker_process_stop(worker, TASK_TIMEOUT); return;
+	}
+}
+
 static void watch_worker(struct scheduler *scheduler, struct worker_process *worker, double now, bool memory)
 {
 	const struct scheduler_options *options = &scheduler->options;
@@ -400,6 +414,7 @@ static void watch_worker(struct scheduler *scheduler, struct worker_process *wor
 		return;
 	if (options->timeout_each > 0 && worker->task.kind == TASK_FIT && now - since > options->timeout_each * (double)(worker->task.fit_count / parts) + worker->task.allowance)
 		worker_process_stop(worker, TASK_TIMEOUT);
+	watch_stall(scheduler, worker, now);
 	if (memory) {
 		uint64_t rss = process_tree_rss_anon(worker->pid);
 
@@ -454,10 +469,13 @@ static int tick(struct scheduler *scheduler, const struct scheduler_source *sour
 {
 	double now = process_clock();
 	bool memory = now - scheduler->last_memory >= MEMORY_SECONDS;
+	bool slept = scheduler->last_tick > 0 && now - scheduler->last_tick > SLEPT_SECONDS;
 
 	if (now - scheduler->last_tick < TICK_SECONDS)
 		return 0;
 	scheduler->last_tick = now;
+	if (slept && stop_requests < 2)
+		return source->tick(source->context, err);
 	if (memory)
 		scheduler->last_memory = now;
 	if (scheduler->options.workers > 1)

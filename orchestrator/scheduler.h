@@ -6,7 +6,8 @@
  * are replaced. A task that was killed for memory is run once more, alone: while no other runs, with the memory of all workers (not where the
  * campaign gives each fit a limit of its own: it would meet it again). When the machine's
  * memory gets short fewer workers are given tasks (pressure.h), those that run beyond it end their tasks first; when it is nearly gone the youngest
- * task is stopped and comes again, which costs no attempt. Memory of a worker is its anonymous memory with that of its children.
+ * task is stopped and comes again, which costs no attempt. A worker that somebody sent to sleep is woken; one that does nothing at all in a task
+ * without a time limit (writing, preparing) is killed as for a time limit. Memory of a worker is its anonymous memory with that of its children.
  *
  * Stop: first request (SIGINT/SIGTERM) drains: running tasks end, none are begun; the second kills the workers. Both return ORCH_ESTOPPED. */
 #ifndef ORCHESTRATOR_SCHEDULER_H
@@ -42,6 +43,7 @@ struct scheduler_options {
 	void (*reading)(struct memory_reading *out); /* instead of the machine's; NULL: memory_reading_take */
 	uint64_t memory_shared; /* bytes of mapped files beside that, for a control group's wall */
 	double timeout_each;   /* seconds for one fit; a job of several has so many times as long, from the last result on; 0: none */
+	double stall_seconds;  /* a task other than a fit that uses no processor time for so long is given up; 0: half an hour (stall.h) */
 	double start_seconds;  /* a worker that has not said "ready" by then is given up; 0: a minute */
 };
 struct scheduler_worker_view { /* for status */

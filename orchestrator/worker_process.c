@@ -219,6 +219,7 @@ void worker_process_assign(struct worker_process *worker, struct task *take_task
 	worker->outcome = (struct task_outcome){
 	        .results = json_array(), .wall_start = process_wall(), .pid = worker->pid};
 	worker->task_started = worker->last_result = process_clock();
+	worker->stall = (struct stall){0};
 	worker->state = WORKER_BUSY;
 	worker->used = true;
 	worker->oom_kills = control_group_oom_kills(&worker->group);
@@ -418,7 +419,8 @@ static char *death_text(const struct worker_process *worker, const siginfo_t *in
 
 	switch (worker->outcome.end) {
 	case TASK_TIMEOUT:
-		text_addf(&buf, "stopped after %s: over its time limit", text_seconds(worker->outcome.seconds, seconds));
+		text_addf(&buf, "stopped after %s: %s", text_seconds(worker->outcome.seconds, seconds),
+		        worker->task.kind == TASK_FIT ? "over its time limit" : "it did nothing any more, no processor time was used");
 		break;
 	case TASK_MEMORY:
 		text_addf(&buf, "stopped at %s: over its memory limit", text_bytes(worker->outcome.peak_rss, bytes));

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "orchestrator/stall.h"
 #include "orchestrator/task.h"
 #include "storage/base/control_group.h"
 #include "storage/base/text.h"
@@ -32,6 +33,7 @@ struct worker_process {
 	struct task_outcome outcome;  /* gathered while busy */
 	unsigned setup_generation;    /* which setup it has seen */
 	double task_started, last_result /* or the start of the task */, term_sent, started;
+	struct stall stall;           /* of the task it has */
 	uint64_t rss_first;           /* anonymous memory after its first task */
 	uint64_t tasks_done;
 	bool roomy;                   /* started for a task that runs alone: it may have the memory of all */

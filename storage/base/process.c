@@ -47,7 +47,7 @@ void process_self(struct process_id *out)
 struct process_stat {
 	char state;
 	pid_t parent;
-	uint64_t start_ticks;
+	uint64_t start_ticks, cpu_ticks; /* cpu: its own and that of children it has collected */
 };
 
 /* The command name may hold spaces and parentheses, so the fields are counted from the last ')' on (proc(5)). */
@@ -61,12 +61,14 @@ static bool read_stat(pid_t pid, struct process_stat *out)
 		return false;
 	char *after = strrchr(text, ')');
 	int parent;
-	unsigned long long ticks;
+	unsigned long long ticks, user, system;
+	long long below_user, below_system;
 	bool fine = after && sscanf(after + 1,
-				     " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-				     &out->state, &parent, &ticks) == 3;
+				     " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld %*d %*d %*d %*d %llu",
+				     &out->state, &parent, &user, &system, &below_user, &below_system, &ticks) == 7;
 	if (fine) {
 		out->parent = (pid_t)parent;
+		out->cpu_ticks = user + system + (uint64_t)(below_user + below_system);
 		out->start_ticks = ticks;
 	}
 	free(text);
@@ -144,6 +146,7 @@ uint64_t process_peak_anon(void)
 
 struct family {
 	pid_t pid, parent;
+	uint64_t cpu_ticks;
 	bool inside;
 };
 
@@ -159,13 +162,14 @@ static struct family *read_families(size_t *count)
 		int64_t pid;
 		struct process_stat stat = {0};
 		if (text_to_int64(names.names[i], &pid) && read_stat((pid_t)pid, &stat))
-			all[(*count)++] = (struct family){.pid = (pid_t)pid, .parent = stat.parent};
+			all[(*count)++] = (struct family){.pid = (pid_t)pid, .parent = stat.parent, .cpu_ticks = stat.cpu_ticks};
 	}
 	file_list_release(&names);
 	return all;
 }
 
-uint64_t process_tree_rss_anon(pid_t pid)
+/* pid's whole tree: the sum of what each process has. */
+static uint64_t sum_of_tree(pid_t pid, uint64_t (*of)(const struct family *member))
 {
 	size_t count;
 	struct family *all = read_families(&count);
@@ -182,9 +186,35 @@ uint64_t process_tree_rss_anon(pid_t pid)
 	uint64_t total = 0;
 	for (size_t i = 0; i < count; i++)
 		if (all[i].inside)
-			total += process_rss_anon(all[i].pid);
+			total += of(&all[i]);
 	free(all);
 	return total;
+}
+
+static uint64_t rss_of(const struct family *member)
+{
+	return process_rss_anon(member->pid);
+}
+
+static uint64_t cpu_of(const struct family *member)
+{
+	return member->cpu_ticks;
+}
+
+uint64_t process_tree_rss_anon(pid_t pid)
+{
+	return sum_of_tree(pid, rss_of);
+}
+
+double process_tree_cpu(pid_t pid)
+{
+	return (double)sum_of_tree(pid, cpu_of) / (double)sysconf(_SC_CLK_TCK);
+}
+
+bool process_stopped(pid_t pid)
+{
+	struct process_stat stat = {0};
+	return read_stat(pid, &stat) && stat.state == 'T';
 }
 
 /* --- the clock and chance --- */

@@ -23,6 +23,8 @@ uint64_t process_rss_anon(pid_t pid);        /* bytes of anonymous memory (RssAn
 void process_peak_begin(void);
 uint64_t process_peak_anon(void);
 uint64_t process_tree_rss_anon(pid_t pid);   /* with all descendants */
+double process_tree_cpu(pid_t pid);          /* seconds of processor time, of it and all descendants, ended ones included; 0: gone */
+bool process_stopped(pid_t pid);             /* sent to sleep by a signal (SIGSTOP, SIGTSTP); not: looked at by a debugger */
 uint64_t process_memory_available(void);     /* bytes: the least of machine, cgroup v1/v2 limits (total, not free) */
 unsigned process_cores(void);                /* usable: affinity and cgroup quota, physical cores counted once, at least 1 */
 /* The parts of the two that read files, for a tree that stands in for "/" (proc/self/cgroup, sys/fs/cgroup, sys/devices);

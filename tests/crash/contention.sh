@@ -49,19 +49,28 @@ kill -CONT $pid
 wait $pid
 same contention__a_woken_run_goes_on "$? $(violations "$WORK/asleep" '')" "0 "
 
-# A worker that is stopped runs into its time limit, is killed, and its fits are done again.
+# Starts $1.yaml and sends one of its workers to sleep as soon as there is one. Leaves what became of it in $status.
+with_a_stopped_worker() {
+	local k pid victim
+	"$ORCH" start -q "$WORK/$1.yaml" --dir "$WORK/$1" >"$WORK/out" 2>&1 &
+	pid=$!
+	for ((k = 0; k < 300; k++)); do
+		victim=$(pgrep -P $pid | tail -n 1)
+		[ -n "$victim" ] && [ -d "$WORK/$1" ] && kill -STOP "$victim" 2>/dev/null && break
+		sleep 0.03
+	done
+	[ $k -lt 300 ] || echo "# no worker was seen"
+	wait $pid
+	status=$?
+	[ $status = 0 ] || sed 's/^/# /' "$WORK/out" | tail -n 5
+}
+
+# A worker that is stopped in a fit runs into its time limit, is killed, and its fits are done again; in what has no limit, or with none given, it is woken.
 sed 's/resources: {/resources: {fit_timeout: 2s, /; s/name: tiny/name: stopped/' "$WORK/campaign.yaml" >"$WORK/stopped.yaml"
-"$ORCH" start -q "$WORK/stopped.yaml" --dir "$WORK/stopped" >"$WORK/out" 2>&1 &
-pid=$!
-stopped=0
-for ((k = 0; k < 100 && stopped < 1; k++)); do
-	victim=$(pgrep -P $pid | tail -n 1)
-	[ -n "$victim" ] && [ -d "$WORK/stopped" ] && kill -STOP "$victim" 2>/dev/null && stopped=1
-	sleep 0.03
+sed 's/name: tiny/name: woken/' "$WORK/campaign.yaml" >"$WORK/woken.yaml"
+for name in stopped woken; do
+	with_a_stopped_worker $name
+	same contention__a_worker_is_${name} "$status $(fits_of "$WORK/$name" | sha256sum)" "0 $(fits_of "$WORK/reference" | sha256sum)"
+	check contention__a_worker_is_${name}_without_damage "$ORCH" verify -q "$WORK/$name"
 done
-wait $pid
-status=$?
-[ $status = 0 ] || sed 's/^/# /' "$WORK/out" | tail -n 5
-same contention__a_stopped_worker_is_replaced "$status $(fits_of "$WORK/stopped" | sha256sum)" "0 $(fits_of "$WORK/reference" | sha256sum)"
-check contention__a_stopped_worker_leaves_no_damage "$ORCH" verify -q "$WORK/stopped"
 finish

@@ -274,6 +274,38 @@ static void scheduler__killed_for_memory_comes_again_alone(void **state)
 	assert_int_equal(fixture->ended_badly, 0);
 }
 
+static int next_write(void *context, struct task *task, struct orch_err *err)
+{
+	struct fixture *fixture = context;
+	const char *name = fixture->names[fixture->given];
+
+	(void)err;
+	if (!name)
+		return 0;
+	fixture->given++;
+	*task = (struct task){.kind = TASK_WRITE, .line = json_pack("{s:s, s:I, s:s}", "type", "write", "id", (json_int_t)0, "stage", name)};
+	return 1;
+}
+
+/* A task without a time limit of its own must not keep a campaign for ever when its worker does nothing any more. */
+static void scheduler__a_write_that_does_nothing_is_given_up(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *names[] = {"do_hang", NULL};
+	struct scheduler_options options = {.program = fixture->program, .workers = 1, .threads = 1, .stall_seconds = 2};
+	struct scheduler_source source = {.context = fixture, .next = next_write, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	struct scheduler *scheduler = NULL;
+	struct orch_err err = {0};
+
+	fixture->names = names;
+	assert_int_equal(scheduler_open(&options, &scheduler, &err), 0);
+	assert_int_equal(scheduler_run(scheduler, &source, &err), 0);
+	scheduler_close(scheduler);
+	assert_int_equal(fixture->attempts, 1);
+	assert_string_equal(task_end_name(fixture->last_end), task_end_name(TASK_TIMEOUT));
+	assert_non_null(strstr(fixture->last_text, "it did nothing any more"));
+}
+
 static void scheduler__fails_when_it_is_killed_alone_too(void **state)
 {
 	struct fixture *fixture = *state;
@@ -525,6 +557,7 @@ int main(void)
 		CASE(scheduler__second_attempt_counts),
 		CASE(scheduler__killed_for_memory_comes_again_alone),
 		CASE(scheduler__fails_when_it_is_killed_alone_too),
+		CASE(scheduler__a_write_that_does_nothing_is_given_up),
 		CASE(scheduler__fewer_workers_while_memory_is_short),
 		CASE(scheduler__parts_that_fail_are_given_back),
 		CASE(scheduler__parts_are_timed_one_by_one),
