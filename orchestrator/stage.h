@@ -21,6 +21,7 @@ struct search;
 struct stage_context {
 	struct study *study;       /* selected to the round's features (05_dropped: still the round's features) */
 	struct ledger *ledger;     /* read only */
+	enum stage_id stage;       /* what is being written */
 	unsigned round;
 	const char *campaign;      /* absolute path of the campaign folder */
 	const char *work;          /* absolute path of the round's work folder: finished stages are read here */
@@ -47,9 +48,11 @@ extern const struct stage stage_table[STAGE_COUNT];
 
 /* ---- shared readers and writers for stages (stage_io.c) ---- */
 int stage_write_json(const struct stage_context *context, const char *name, const json_t *value, struct orch_err *err); /* pretty */
+/* Of the round itself only what the stage waits for (fits_after, write_after, its part's): anything else may or may not be there yet, and asking
+ * for it is a bug that ends the process. */
 int stage_read_json(const struct stage_context *context, enum stage_id stage, const char *name, json_t **out, struct orch_err *err);
 int stage_round_read_json(const struct stage_context *context, unsigned round, enum stage_id stage, const char *name, json_t **out, struct orch_err *err);
-/* study->model as 01_hpo chose it; 0 while it has not. Called before a stage is written. */
+/* study->model as 01_hpo chose it; 0 for a stage that does not wait for the search. Called before a stage is written. */
 int stage_choose_model(const struct stage_context *context, struct orch_err *err);
 /* Fold scores of one (trial, left_out) of a stage: out[folds], NaN where failed or absent. */
 int stage_fold_scores(const struct stage_context *context, enum stage_id stage, int64_t trial, const char *left_out, double *out, struct orch_err *err);

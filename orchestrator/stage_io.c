@@ -40,8 +40,32 @@ static int read_json_at(const char *folder, enum stage_id stage, const char *nam
 	return code;
 }
 
+static unsigned waits(enum stage_id stage)
+{
+	unsigned all = stage_table[stage].fits_after | stage_table[stage].write_after;
+
+	for (enum stage_id s = 0; s < STAGE_COUNT; s++)
+		if ((stage_table[stage].fits_after | stage_table[stage].write_after) & 1u << s)
+			all |= waits(s);
+	return all;
+}
+
+/* Directly, or because a stage that it waits for does. */
+static bool waits_for(const struct stage_context *context, enum stage_id other)
+{
+	const struct stage *stage = &stage_table[context->stage];
+	unsigned all = waits(context->stage), part = stage->parts ? stage->parts->after(context->part) : 0;
+
+	for (enum stage_id s = 0; s < STAGE_COUNT; s++)
+		if (part & 1u << s)
+			all |= 1u << s | waits(s);
+	return all & 1u << other;
+}
+
 int stage_read_json(const struct stage_context *context, enum stage_id stage, const char *name, json_t **out, struct orch_err *err)
 {
+	if (!waits_for(context, stage))
+		orch_bug("%s reads %s without waiting for it", stage_table[context->stage].name, stage_table[stage].name);
 	return read_json_at(context->work, stage, name, out, err);
 }
 
@@ -50,7 +74,8 @@ int stage_choose_model(const struct stage_context *context, struct orch_err *err
 	char *path = text_format("%s/%s/best.json", context->work, stage_table[STAGE_HPO].name);
 	json_t *best = NULL;
 	int64_t model = 0;
-	int code = file_exists(path) ? json_read_file(path, &best, err) : 0;
+	/* Whether the search is committed by now is chance to a stage that does not wait for it. */
+	int code = waits_for(context, STAGE_HPO) && file_exists(path) ? json_read_file(path, &best, err) : 0;
 
 	if (!code)
 		model = json_get_int(best, "model", 0);

@@ -134,14 +134,16 @@ static int do_write(struct worker *worker, const json_t *task, struct orch_err *
 	if (!code)
 		code = ledger_open(path, LEDGER_READ, false, &context.ledger, err);
 	free(path);
+	while (!code && context.stage < STAGE_COUNT && strcmp(stage_table[context.stage].name, name))
+		context.stage++;
+	if (!code && context.stage == STAGE_COUNT)
+		code = orch_fail(err, ORCH_EMISSING, "there is no stage %s to write", name);
 	if (!code)
 		code = stage_choose_model(&context, err);
-	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
-		if (!strcmp(stage_table[s].name, name)) {
-			code = stage_table[s].write(&context, err);
-			if (!code && stage_table[s].has_fits)
-				code = stage_write_counts(&context, s, err);
-		}
+	if (!code)
+		code = stage_table[context.stage].write(&context, err);
+	if (!code && stage_table[context.stage].has_fits)
+		code = stage_write_counts(&context, context.stage, err);
 	if (context.ledger && ledger_close(&context.ledger, code ? NULL : err) && !code)
 		code = ORCH_EIO;
 	return code;
