@@ -1,5 +1,5 @@
 /* {data}: Parquet with __row, __fold, features, targets, weight, id. For a fold of a search it holds no holdout row, so that "train on __fold != {fold}, predict
- * __fold == {fold}" is right however naive the program; for time folds only the rows of that fold's training and test. For fold -1 it holds all rows that are
+ * __fold == {fold}" is right however naive the program; for time folds, and fits on a part of the rows, only those of that fold's training and test. For fold -1 it holds all rows that are
  * trained on and the holdout with __fold -1. A row that no fold tests has __fold 254 (SPLIT_UNUSED). __row counts from 0 in the prepared data.
  * Written under a temporary name and published by rename: whoever is first, the bytes are the same. Its name has a hash of data, split and
  * features in it: what an earlier, different run of the campaign left is not taken. */
@@ -111,7 +111,7 @@ static bool row_fold(const struct command_fit *fit, const struct study *study, s
 	bool train, test;
 
 	*fold = assigned == SPLIT_HOLDOUT ? -1 : tested_by(split, assigned);
-	if (fit->fold >= 0 && split->kind != SPLIT_TIME)
+	if (fit->fold >= 0 && split->kind != SPLIT_TIME && !(fit->share < 1))
 		return assigned != SPLIT_HOLDOUT; /* one file serves all folds of the repeat */
 	train = *train_at < fit->train_count && fit->train[*train_at] == row;
 	test = *test_at < fit->test_count && fit->test[*test_at] == row;
@@ -170,7 +170,7 @@ static char *name_of(const struct layout *layout)
 	const struct study *study = layout->study;
 	const struct split *split = study->split;
 	int fold = layout->fit->fold;
-	char digest[HASH_HEX];
+	char digest[HASH_HEX], share[TEXT_NUMBER_MAX];
 	struct hash hash;
 
 	hash_begin(&hash);
@@ -181,6 +181,8 @@ static char *name_of(const struct layout *layout)
 	hash_end_hex(&hash, digest);
 	if (fold < 0)
 		return text_format("data.%.12s.final.parquet", digest);
+	if (layout->fit->share < 1)
+		return text_format("data.%.12s.fold_%d.rows_%s.parquet", digest, fold, text_number(layout->fit->share, share));
 	if (split->kind == SPLIT_TIME)
 		return text_format("data.%.12s.fold_%d.parquet", digest, fold);
 	return text_format("data.%.12s.repeat_%d.parquet", digest, fold / (int)split->k);

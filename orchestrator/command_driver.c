@@ -64,7 +64,7 @@ static bool place_value(const void *context, const char *name, struct text_buf *
 		for (unsigned t = 0; t < study->target_count; t++)
 			text_addf(out, "%s%s", t ? "," : "", study->target_names[t]);
 	else if (!strcmp(name, "seed"))
-		text_addf(out, "%llu", (unsigned long long)study->spec->seed);
+		text_addf(out, "%llu", (unsigned long long)fit->seed);
 	else if (!strcmp(name, "threads"))
 		text_addf(out, "%u", fit->threads);
 	else
@@ -337,7 +337,7 @@ static json_t *request_of(const struct places *places, const char *data, const c
 		json_array_append_new(targets, json_string_nocheck(study->target_names[t]));
 	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:O, s:I, s:i, s:i, s:I, s:i, s:s}", "type", "fit", "version", 1, "data", data, "features", features, "left_out", left_out,
 	        "target", targets, "params", fit->params, "trial", (json_int_t)fit->trial, "fold", fit->fold < 0 ? -1 : fit->fold % k, "repeat", fit->fold < 0 ? -1 : fit->fold / k,
-	        "seed", (json_int_t)study->spec->seed, "threads", (int)fit->threads, "scratch", folder);
+	        "seed", (json_int_t)fit->seed, "threads", (int)fit->threads, "scratch", folder);
 }
 
 int command_fit_run(struct worker *worker, const struct command_fit *fit, double **prediction, double *score, struct orch_err *err)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/variations.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
 
@@ -26,6 +27,7 @@ struct fit_plan {
 	uint64_t variants, fits, tasks, done, skipped, cursor, scan;
 	int *folds; /* fold of each position */
 	unsigned fold_count;
+	struct variations variations; /* of 09_stability */
 	bool has_holdout, keeps_files, wait;
 	uint64_t units_per_task; /* LOFO */
 	uint8_t *bits, *handed;  /* fits done; tasks handed out */
@@ -87,6 +89,8 @@ static void plan_section(struct fit_plan *plan, size_t at, size_t model)
 	section->groups = 1;
 	if (request->stage == STAGE_HPO) {
 		section->groups = search_model_groups(request->search, model);
+	} else if (request->stage == STAGE_STABILITY) {
+		section->groups = plan->variants;
 	} else if (request->stage == STAGE_LOFO) {
 		if (section->engine->shares & ENGINE_SHARE_LEFT_OUT)
 			plan->units_per_task = section->engine->left_out_most ? section->engine->left_out_most : LOFO_UNITS_MAX;
@@ -114,7 +118,10 @@ static void plan_variants(struct fit_plan *plan)
 	const struct fit_plan_request *request = &plan->request;
 	bool search = request->stage == STAGE_HPO;
 
-	plan->variants = search ? search_configurations(request->search) : request->stage == STAGE_LOFO ? request->study->unit_count : 1;
+	if (request->stage == STAGE_STABILITY)
+		variations_of(request->study->spec, engine_find(request->study->spec->models[search_model(request->search, (uint64_t)request->trial)].engine), &plan->variations);
+	plan->variants = search ? search_configurations(request->search) : request->stage == STAGE_LOFO ? request->study->unit_count :
+	        request->stage == STAGE_STABILITY ? plan->variations.count : 1;
 	plan->units_per_task = 1;
 	plan->section_count = search ? request->study->spec->model_count : 1;
 	plan->sections = mem_must(plan->section_count, sizeof *plan->sections);
@@ -211,6 +218,10 @@ bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const c
 		if (!unit || trial != plan->request.trial)
 			return false;
 		variant = (uint64_t)(unit - study->units);
+	} else if (plan->request.stage == STAGE_STABILITY) {
+		variant = variations_find(&plan->variations, left_out);
+		if (trial != plan->request.trial)
+			return false;
 	} else if (trial != plan->request.trial || strcmp(left_out, set_name(plan))) {
 		return false;
 	}
@@ -307,6 +318,14 @@ static int add_variant(const struct fit_plan *plan, uint64_t variant, json_t *va
 			json_array_append_new(names, json_string(unit->features[i]));
 		json_object_set_new(object, "left_out", names);
 		json_object_set_new(object, "unit", json_integer((json_int_t)variant));
+	} else if (request->stage == STAGE_STABILITY) {
+		const struct variation *variation = &plan->variations.list[variant];
+
+		json_object_set_new(object, "variation", json_integer((json_int_t)variant));
+		if (variation->seed)
+			json_object_set_new(object, "seed_repeat", json_integer(variation->seed));
+		else
+			json_object_set_new(object, "share", json_real(variation->share));
 	} else if (request->left_out) {
 		json_object_set(object, "left_out", (json_t *)request->left_out);
 	}
@@ -516,6 +535,8 @@ void fit_plan_address(const struct fit_plan *plan, const struct task *task, size
 	*out = (struct fit_address){.trial = json_get_int(object, "trial", -1), .fold = fold, .left_out = set_name(plan)};
 	if (plan->request.stage == STAGE_LOFO)
 		out->left_out = plan->request.study->units[json_get_int(object, "unit", 0)].name;
+	if (plan->request.stage == STAGE_STABILITY)
+		out->left_out = plan->variations.list[json_get_int(object, "variation", 0)].name;
 	if (!fit_plan_find(plan, out->trial, fold, out->left_out, &out->number))
 		orch_bug("a task of stage %s has a fit that its plan does not know", stage_table[plan->request.stage].name);
 }
@@ -532,6 +553,8 @@ void fit_plan_key(const struct fit_plan *plan, const struct task *task, size_t v
 	fit_plan_address(plan, task, variant, fold, &address);
 	if (json_object_get(object, "left_out"))
 		left_out = json_text(json_object_get(object, "left_out"), JSON_STYLE_CANONICAL);
+	else if (plan->request.stage == STAGE_STABILITY)
+		left_out = mem_text(address.left_out);
 	snprintf(text, sizeof text, "%u/%s/%lld/%d", plan->request.round, stage_table[plan->request.stage].name, (long long)address.trial, fold);
 	hash_begin(&hash);
 	hash_add_text(&hash, section_of(plan, (uint64_t)task->group)->identity);

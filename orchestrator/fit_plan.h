@@ -7,6 +7,7 @@
  *   03, 05        the best trial      all folds and -1 (holdout)   folds together when shared; -1 by itself, with the model
  *                 (a set of 05 that is tried: its folds first; -1 once it is the one)
  *   04_lofo       units left out      all folds                    all units (or left_out_most) when the engine shares them, else one
+ *   09_stability  variations          all folds                    folds together when shared
  */
 #ifndef ORCHESTRATOR_FIT_PLAN_H
 #define ORCHESTRATOR_FIT_PLAN_H
@@ -49,7 +50,7 @@ uint64_t fit_plan_skipped(const struct fit_plan *plan); /* fits not needed */
 struct fit_address {
 	int64_t trial;
 	int fold;
-	const char *left_out; /* "" for none; borrowed from the study */
+	const char *left_out; /* "" for none; 09_stability: the variation's name; borrowed from study or plan */
 	uint64_t number;      /* of the fit in the plan */
 };
 /* The fit of an address, as the ledger gives it back: false when the plan has no such fit. (Fits of 05_dropped may be of another set or fold than the

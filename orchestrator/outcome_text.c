@@ -5,6 +5,7 @@
 
 #include "orchestrator/outcome.h"
 #include "orchestrator/command.h"
+#include "orchestrator/stage.h"
 #include "storage/base/json.h"
 
 #define NAMES_WIDTH 60
@@ -187,6 +188,12 @@ static json_int_t count_of(const json_t *failures)
 	return total;
 }
 
+/* What its name stands for is another seed or a part of the rows, not a feature that is left out; `orch fit` does not do such a fit alone. */
+static bool is_variation(const json_t *group)
+{
+	return !strcmp(json_get_text(group, "stage", ""), stage_table[STAGE_STABILITY].name);
+}
+
 static void add_where(struct text_buf *out, const json_t *group)
 {
 	const char *left_out = json_get_text(group, "left_out", "");
@@ -197,7 +204,9 @@ static void add_where(struct text_buf *out, const json_t *group)
 		text_add(out, " holdout");
 	else
 		text_addf(out, " fold %lld", fold);
-	if (*left_out)
+	if (*left_out && is_variation(group))
+		text_addf(out, " (%s)", left_out);
+	else if (*left_out)
 		text_addf(out, " without %s", left_out);
 }
 
@@ -205,8 +214,12 @@ static void add_where(struct text_buf *out, const json_t *group)
 static void add_again(struct text_buf *out, const json_t *outcome, const json_t *group)
 {
 	const char *left_out = json_get_text(group, "left_out", "");
-	char *path = command_quote(json_get_text(outcome, "campaign", "")), *name = command_quote(left_out);
+	char *path, *name;
 
+	if (is_variation(group))
+		return;
+	path = command_quote(json_get_text(outcome, "campaign", ""));
+	name = command_quote(left_out);
 	text_addf(out, "              again: %s fit %s --round %lld --trial %lld --fold %lld", command_program(), path, (long long)json_get_int(group, "round", 0),
 	        (long long)json_get_int(group, "trial", 0), (long long)json_get_int(group, "fold", 0));
 	if (*left_out)

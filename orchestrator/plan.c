@@ -8,6 +8,7 @@
 
 #include "orchestrator/fit_plan.h"
 #include "orchestrator/search.h"
+#include "orchestrator/variations.h"
 #include "storage/base/json.h"
 #include "storage/base/process.h"
 
@@ -87,6 +88,19 @@ static uint64_t search_tasks(const struct spec *spec, const struct search *searc
 	return tasks;
 }
 
+/* Of the model that takes most: which one is chosen is not known. */
+static uint64_t most_variations(const struct spec *spec)
+{
+	uint64_t most = 0;
+
+	for (size_t m = 0; m < spec->model_count; m++) {
+		uint64_t count = variations_wanted(spec, engine_find(spec->models[m].engine));
+
+		most = count > most ? count : most;
+	}
+	return most;
+}
+
 static struct round_count count_round(const struct search *search, const struct spec *spec, unsigned folds, size_t units, bool drops)
 {
 	uint64_t sets = spec->rfe.drop == SPEC_DROP_INSIGNIFICANT ? 2 + (uint64_t)log2((double)units + 1) : 1; /* verified and bisected */
@@ -98,6 +112,7 @@ static struct round_count count_round(const struct search *search, const struct 
 		count.stage[STAGE_LOFO] = multiply_saturating(units, folds);
 	if (drops)
 		count.stage[STAGE_DROPPED] = sets * folds + 1;
+	count.stage[STAGE_STABILITY] = multiply_saturating(most_variations(spec), folds);
 	for (unsigned s = 0; s < STAGE_COUNT; s++)
 		count.fits = add_saturating(count.fits, count.stage[s]);
 	count.tasks = add_saturating(search_tasks(spec, search, folds), most_tasks(spec, folds, 1) + 1);
@@ -105,6 +120,7 @@ static struct round_count count_round(const struct search *search, const struct 
 		count.tasks = add_saturating(count.tasks, most_tasks(spec, folds, units));
 	if (drops)
 		count.tasks = add_saturating(count.tasks, sets * most_tasks(spec, folds, 1) + 1);
+	count.tasks = add_saturating(count.tasks, multiply_saturating(most_variations(spec), most_tasks(spec, folds, 1)));
 	return count;
 }
 
@@ -330,7 +346,10 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 	text_addf(out, "rounds         %s%s\n", spec->rfe.enabled && spec->lofo.enabled ? "at most " : "", count_text(plan->rounds, a));
 	text_addf(out, "fits           %s in all, %s in round 0 (search %s", count_text(plan->fits, a), count_text(plan->round_fits[0], b),
 	        count_text(plan->fits_per_stage[STAGE_HPO], c));
-	text_addf(out, ", LOFO %s)\n", count_text(plan->fits_per_stage[STAGE_LOFO], a));
+	text_addf(out, ", LOFO %s", count_text(plan->fits_per_stage[STAGE_LOFO], a));
+	if (plan->fits_per_stage[STAGE_STABILITY])
+		text_addf(out, ", seeds and learning curve %s", count_text(plan->fits_per_stage[STAGE_STABILITY], a));
+	text_add(out, ")\n");
 	if (plan->tasks < plan->fits)
 		text_addf(out, "after sharing  %s tasks answer them (%.1f fits a task)\n", count_text(plan->tasks, a), (double)plan->fits / (double)plan->tasks);
 	text_addf(out, "workers        %u x %u thread%s: %s\n", plan->workers, plan->threads, plan->threads == 1 ? "" : "s", plan->workers_reason);

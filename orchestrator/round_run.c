@@ -11,6 +11,7 @@
 
 #include "orchestrator/display.h"
 #include "orchestrator/estimate.h"
+#include "orchestrator/variations.h"
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
@@ -173,6 +174,8 @@ static bool stage_wants_fits(const struct round_run *run, enum stage_id stage)
 		return run->campaign->spec->lofo.enabled && run->campaign->study->unit_count > 1;
 	if (stage == STAGE_DROPPED)
 		return json_array_size(json_object_get(run->dropped, "dropped")) > 0;
+	if (stage == STAGE_STABILITY)
+		return variations_wanted(run->campaign->spec, engine_find(run->campaign->spec->models[run->campaign->study->model].engine));
 	return true;
 }
 

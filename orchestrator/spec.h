@@ -106,6 +106,11 @@ struct spec_lofo {
 	size_t group_count;
 	double auto_groups; /* |rank correlation| from which on features are grouped; 0: only declared groups */
 };
+struct spec_diagnostics {
+	unsigned seed_repeats;  /* further fits of the chosen configuration, each with another seed */
+	double *learning_curve; /* shares of the training rows, ascending, below 1; 1 is the baseline itself */
+	size_t learning_count;
+};
 enum spec_drop { SPEC_DROP_COUNT, SPEC_DROP_FRACTION, SPEC_DROP_INSIGNIFICANT };
 enum spec_choose { SPEC_CHOOSE_BEST, SPEC_CHOOSE_ONE_SE, SPEC_CHOOSE_TOLERANCE };
 struct spec_rfe {
@@ -158,6 +163,7 @@ struct spec {
 	size_t model_count;
 	struct spec_hpo hpo;
 	struct spec_lofo lofo;
+	struct spec_diagnostics diagnostics;
 	struct spec_rfe rfe;
 	struct spec_resources resources;
 	struct spec_limits limits;

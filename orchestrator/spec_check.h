@@ -58,6 +58,7 @@ json_t *spec_take_metric(struct spec_check *, const struct spec_key *, const str
 json_t *spec_take_constraints(struct spec_check *, const struct spec_key *, const struct yaml_node *);
 json_t *spec_take_model(struct spec_check *, const struct spec_key *, const struct yaml_node *);
 json_t *spec_take_space(struct spec_check *, const struct spec_key *, const struct yaml_node *);
+json_t *spec_take_learning_curve(struct spec_check *, const struct spec_key *, const struct yaml_node *);
 json_t *spec_take_drop(struct spec_check *, const struct spec_key *, const struct yaml_node *);
 json_t *spec_take_stop(struct spec_check *, const struct spec_key *, const struct yaml_node *);
 json_t *spec_take_choose(struct spec_check *, const struct spec_key *, const struct yaml_node *);

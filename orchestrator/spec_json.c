@@ -416,6 +416,19 @@ static void build_metric(struct builder *builder, const json_t *metric, json_t *
 				spec->constraints[spec->constraint_count++] = (struct spec_constraint){keep(builder, name), !strcmp(side, "min"), json_number_value(bound)};
 }
 
+static void build_diagnostics(struct builder *builder, const json_t *diagnostics)
+{
+	struct spec_diagnostics *out = &builder->spec->diagnostics;
+	json_t *shares = json_object_get(diagnostics, "learning_curve"), *share;
+	size_t i;
+
+	out->seed_repeats = (unsigned)json_get_int(diagnostics, "seed_repeats", 0);
+	out->learning_curve = room(builder, json_array_size(shares) + 1, sizeof *out->learning_curve);
+	json_array_foreach(shares, i, share)
+		if (expect(builder, json_is_number(share) && json_number_value(share) > 0 && json_number_value(share) < 1, "diagnostics.learning_curve"))
+			out->learning_curve[out->learning_count++] = json_number_value(share);
+}
+
 static void build_rest(struct builder *builder, const json_t *resolved)
 {
 	struct spec *spec = builder->spec;
@@ -431,6 +444,7 @@ static void build_rest(struct builder *builder, const json_t *resolved)
 	spec->lofo.groups = lists_of(builder, json_object_get(lofo, "groups"), "lofo.groups", &spec->lofo.group_count);
 	spec->lofo.auto_groups = json_get_real(json_object_get(lofo, "groups"), "auto", 0);
 	expect(builder, spec->lofo.auto_groups >= 0 && spec->lofo.auto_groups <= 1, "lofo.groups.auto");
+	build_diagnostics(builder, json_object_get(resolved, "diagnostics"));
 	spec->resources.workers = (unsigned)json_get_int(resources, "workers", 0);
 	spec->resources.batch = (unsigned)json_get_int(resources, "batch", 0);
 	spec->resources.threads = (unsigned)json_get_int(resources, "threads", 0);

@@ -40,6 +40,9 @@
 	"{\"anyOf\":[{\"enum\":[\"best\",\"one_se\"]},{\"type\":\"object\",\"required\":[\"tolerance\"],\"additionalProperties\":false," \
 	"\"properties\":{\"tolerance\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1000}}}]}"
 
+#define LEARNING_CURVE \
+	"{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"array\",\"maxItems\":20,\"uniqueItems\":true,\"items\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"exclusiveMaximum\":1}}]}"
+
 const struct spec_key spec_keys[] = {
 	{"name", SPEC_OWN, "null", 0, 0, NULL, NULL, "name of the campaign and of its folder; default: the file's name", spec_take_name, "{\"type\":\"string\",\"maxLength\":100,\"pattern\":\"^[^./][^/]*$\"}"},
 
@@ -98,6 +101,11 @@ const struct spec_key spec_keys[] = {
 	{"rfe.max_rounds", SPEC_INT, "50", 1, 100000, NULL, NULL, "round 0 included", NULL, NULL},
 	{"rfe.stop", SPEC_OWN, "null", 0, 0, NULL, NULL, "{worse_by: 0.05, patience: 2}, relative to the best round", spec_take_stop, STOP},
 	{"rfe.choose", SPEC_OWN, "\"one_se\"", 0, 0, NULL, NULL, "best, one_se or {tolerance: 0.01}", spec_take_choose, CHOOSE},
+
+	{"diagnostics", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "further fits of the chosen configuration, for the report only", NULL, NULL},
+	{"diagnostics.seed_repeats", SPEC_INT, "0", 0, 100, NULL, NULL, "fits over all folds with so many other seeds: how much of the score is chance of the model", NULL, NULL},
+	{"diagnostics.learning_curve", SPEC_OWN, "[]", 0, 0, NULL, NULL, "shares of the training rows to fit on ([0.1, 0.5]; true: 0.1, 0.2, 0.4, 0.7): would more rows help?", spec_take_learning_curve,
+	        LEARNING_CURVE},
 
 	{"resources", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "what orch may use", NULL, NULL},
 	{"resources.workers", SPEC_INT_OR_AUTO, "\"auto\"", 1, 1024, NULL, NULL, "worker processes", NULL, NULL},

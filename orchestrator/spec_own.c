@@ -9,6 +9,7 @@
 #include "orchestrator/spec_check.h"
 #include "storage/base/json.h"
 
+#define LEARNING_SHARES_MAX 20
 #define GROUPS_AUTO 0.9 /* groups: auto */
 
 /* Every key of a small mapping must be one of these; the first that is not is told. */
@@ -227,6 +228,61 @@ json_t *spec_take_groups(struct spec_check *check, const struct spec_key *key, c
 	if (groups)
 		check_apart(check, node);
 	return unless_errors(check, before, groups);
+}
+
+/* ---- diagnostics ---- */
+
+static int compare_shares(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void take_share(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node, double *shares, size_t *count)
+{
+	char is[SPEC_WHAT_MAX];
+	double share;
+
+	if (node->kind != YAML_SCALAR || node->quoted || !text_to_double(node->text, &share) || !(share > 0 && share < 1)) {
+		spec_error(check, node, "%s: a share of the training rows is above 0 and below 1 (all of them are the baseline), not %s", key->path, spec_what_it_is(node, is));
+		return;
+	}
+	for (size_t i = 0; i < *count; i++)
+		if (shares[i] == share) {
+			spec_error(check, node, "%s has %s twice", key->path, node->text);
+			return;
+		}
+	shares[(*count)++] = share;
+}
+
+/* In ascending order, whatever the order given. */
+json_t *spec_take_learning_curve(struct spec_check *check, const struct spec_key *key, const struct yaml_node *node)
+{
+	unsigned before = check->errors;
+	double shares[LEARNING_SHARES_MAX];
+	json_t *list, *flag = node->kind == YAML_SCALAR ? spec_scalar(node) : NULL;
+	char is[SPEC_WHAT_MAX];
+	size_t count = 0;
+
+	if (json_is_boolean(flag)) {
+		list = json_is_true(flag) ? json_pack("[f, f, f, f]", 0.1, 0.2, 0.4, 0.7) : json_array();
+		json_decref(flag);
+		return list;
+	}
+	json_decref(flag);
+	if (node->kind != YAML_LIST || node->count > LEARNING_SHARES_MAX) {
+		spec_error(check, node, "%s must be true, false or a list of at most %d shares of the training rows ([0.1, 0.2, 0.4, 0.7]), not %s", key->path, LEARNING_SHARES_MAX,
+		        node->kind == YAML_LIST ? "a longer one" : spec_what_it_is(node, is));
+		return NULL;
+	}
+	for (size_t i = 0; i < node->count; i++)
+		take_share(check, key, node->items[i], shares, &count);
+	qsort(shares, count, sizeof *shares, compare_shares);
+	list = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_real(shares[i]));
+	return unless_errors(check, before, list);
 }
 
 /* ---- split ---- */

@@ -14,7 +14,7 @@
 #include "orchestrator/study.h"
 #include "storage/ledger.h"
 
-enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_DIAGNOSTICS, STAGE_PLOTS, STAGE_COUNT };
+enum stage_id { STAGE_DATASET, STAGE_HPO, STAGE_HPO_ANALYSIS, STAGE_BASELINE, STAGE_LOFO, STAGE_DROPPED, STAGE_COMPARISON, STAGE_DIAGNOSTICS, STAGE_STABILITY, STAGE_PLOTS, STAGE_COUNT };
 
 struct search;
 /* What a writer may look at. */
@@ -86,6 +86,7 @@ int stage_comparison_write(const struct stage_context *context, struct orch_err 
 int stage_diagnostics_write(const struct stage_context *context, struct orch_err *err);
 /* The content of 07_diagnostics/effects.json. New reference. */
 int stage_effects_write(const struct stage_context *context, json_t **out, struct orch_err *err);
+int stage_stability_write(const struct stage_context *context, struct orch_err *err);
 int stage_plots_write(const struct stage_context *context, struct orch_err *err);
 
 #endif

@@ -11,5 +11,6 @@ const struct stage stage_table[STAGE_COUNT] = {
 	[STAGE_DROPPED] = {"05_dropped", "without what was dropped", true, AFTER(STAGE_HPO) | AFTER(STAGE_LOFO), AFTER(STAGE_LOFO), stage_dropped_write, NULL},
 	[STAGE_COMPARISON] = {"06_comparison", "comparison", false, 0, AFTER(STAGE_BASELINE) | AFTER(STAGE_LOFO) | AFTER(STAGE_DROPPED), stage_comparison_write, NULL},
 	[STAGE_DIAGNOSTICS] = {"07_diagnostics", "diagnostics", false, 0, AFTER(STAGE_DATASET), stage_diagnostics_write, &stage_diagnostics_parts},
+	[STAGE_STABILITY] = {"09_stability", "seeds and learning curve", true, AFTER(STAGE_HPO), AFTER(STAGE_BASELINE) | AFTER(STAGE_LOFO), stage_stability_write, NULL},
 	[STAGE_PLOTS] = {"08_plots", "plots", false, 0, AFTER(STAGE_HPO), stage_plots_write, &stage_plots_parts},
 };

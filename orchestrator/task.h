@@ -4,6 +4,7 @@
  *   {"type":"setup","protocol":1,"spec":{..},"base":DIR,"frame":PATH,"folds":PATH,"round":N,"features":[..]}   before the first task of a round
  *   {"type":"fit","id":I,"stage":S,"model":M,"attempt":A,"seed":U,"shared":B,"predictions":B,"save_model":B,"scratch":DIR,
  *    "folds":[..],"variants":[{"trial":T,"params":{..},"left_out":[..]},..]}
+ *       of 09_stability a variant has "seed_repeat":S, another seed of the model, or "share":X, of each fold's training rows
  *       several small jobs in one message: "jobs":[n,..] variants of each in turn, and "folds_together":B, whether a job has all folds or one at a time
  *   {"type":"write","id":I,"round":N,"stage":S,"campaign":DIR,"work":DIR,"folder":DIR}      write a stage's artifacts into folder;
  *                                                                                          with "part":P one part of them, beside others

@@ -45,6 +45,8 @@ struct command_fit {
 	size_t feature_count;
 	const char *scratch;         /* folder for its files; removed by us afterwards */
 	unsigned threads;
+	uint64_t seed;               /* what the program is told */
+	double share;                /* of the training rows of the fold, in train; below 1: its file has no others */
 };
 /* Ends the program under way and all its descendants: those that are still there after the grace are killed. At once when there is none.
  * Async-signal-safe. */

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "engines/address.h"
+#include "engines/split/subset.h"
+#include "orchestrator/variations.h"
 #include "orchestrator/worker.h"
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
@@ -25,6 +27,8 @@ struct fit_task {
 	struct engine_fold *rows;
 	struct engine_variant *variants;
 	uint32_t *left_out; /* backing of the variants' lists */
+	unsigned seed_repeat; /* 0: the seed of every other fit */
+	double share;         /* of the training rows */
 	bool predictions, save_model;
 	json_t *features_used; /* of the answer under way, or NULL */
 	const char *scratch;
@@ -32,6 +36,27 @@ struct fit_task {
 	size_t fold_offset, variant_offset;
 	size_t answers;
 };
+
+/* Learning curve: the part of the training rows that the fit may see. */
+static int cut_rows(const struct study *study, double share, struct engine_fold *rows, uint32_t *train, struct orch_err *err)
+{
+	const char *by = study->spec->split.kind == SPEC_FOLDS_GROUP ? study->spec->split.by : NULL;
+	const struct column *column = by ? frame_column(study->frame, by) : NULL;
+	double *group = column ? mem_array(study->frame->rows + 1, sizeof *group) : NULL;
+	struct subset_request request = {.seed = address_text(study->spec->seed, "learning curve"), .share = share, .group = group,
+	        .stratum = study->task == ENGINE_CLASSIFICATION ? study->data.target : NULL};
+	long long kept = -1;
+
+	for (size_t i = 0; group && i < study->frame->rows; i++)
+		group[i] = column_value(column, i);
+	if (group || !column)
+		kept = subset_rows(&request, train, rows->train_count);
+	free(group);
+	if (kept < 0)
+		return orch_fail(err, ORCH_ENOMEM, "no memory to choose among %zu training rows", rows->train_count);
+	rows->train_count = (size_t)kept;
+	return 0;
+}
 
 static int load_folds(struct fit_task *fit, struct orch_err *err)
 {
@@ -50,6 +75,8 @@ static int load_folds(struct fit_task *fit, struct orch_err *err)
 			return code;
 		fit->rows[i].train = train;
 		fit->rows[i].test = test;
+		if (fit->share < 1 && (code = cut_rows(fit->worker->study, fit->share, &fit->rows[i], train, err)))
+			return code;
 	}
 	return 0;
 }
@@ -206,6 +233,13 @@ static int save_files(const struct fit_task *fit, size_t variant, int fold, cons
 
 /* ---- answers ---- */
 
+/* A point of a learning curve keeps how many rows it stands for. */
+static void note_rows(const struct fit_task *fit, const struct engine_fold *rows, json_t *metrics)
+{
+	if (fit->share < 1)
+		json_object_set_new(metrics, "training_rows", json_integer((json_int_t)rows->train_count));
+}
+
 static const char *first_not_finite(const struct fit_task *fit, const struct engine_fold *rows, const double *prediction)
 {
 	const struct study *study = fit->worker->study;
@@ -239,6 +273,7 @@ static int score_answer(struct fit_task *fit, size_t variant, int fold, const st
 			metrics = study_metrics(worker->study, &in);
 			if (fit->features_used)
 				json_object_set(metrics, "features_used", fit->features_used);
+			note_rows(fit, rows, metrics);
 			if (!isfinite(score) && fold >= 0)
 				bad = "the metric is undefined on this fold (one class only, or a constant truth?)";
 		}
@@ -278,7 +313,7 @@ static int run_job(struct fit_task *fit, size_t fold_offset, size_t folds, size_
 {
 	const struct study *study = fit->worker->study;
 	struct engine_job job = {.data = &study->data, .folds = fit->rows + fold_offset, .fold_count = folds, .variants = fit->variants + variant_offset,
-	        .variant_count = variants, .seed = address_text(study->spec->seed, "model"), .threads = study->spec->resources.threads ? study->spec->resources.threads : 1,
+	        .variant_count = variants, .seed = variation_seed(study->spec, fit->seed_repeat), .threads = study->spec->resources.threads ? study->spec->resources.threads : 1,
 	        .attempt = (unsigned)json_get_int(fit->line, "attempt", 0), .want_model = fit->save_model, .answer = take_answer, .context = fit};
 	size_t before = fit->answers;
 	struct orch_err why = {0};
@@ -306,7 +341,7 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 	const char **names = mem_must(study->feature_count + 1, sizeof *names);
 	struct command_fit command = {.model = fit->model, .params = v->params, .fold = fit->folds[fold], .trial = json_get_int(object, "trial", -1),
 	        .train = fit->rows[fold].train, .test = fit->rows[fold].test, .train_count = fit->rows[fold].train_count,
-	        .test_count = fit->rows[fold].test_count, .features = names, .scratch = fit->scratch,
+	        .test_count = fit->rows[fold].test_count, .features = names, .scratch = fit->scratch, .seed = variation_program_seed(study->spec, fit->seed_repeat), .share = fit->share,
 	        .threads = study->spec->resources.threads ? study->spec->resources.threads : 1};
 	struct orch_err why = {0};
 	double *prediction = NULL, score = NAN;
@@ -337,6 +372,7 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 		json_t *metrics = json_object();
 
 		json_object_set_new(metrics, study->metric->name, json_number_or_null(score));
+		note_rows(fit, &fit->rows[fold], metrics);
 		if (fit->features_used)
 			json_object_set(metrics, "features_used", fit->features_used);
 		worker_send_result(fit->worker, fit->id, variant, command.fold, score, metrics, NULL, NULL, NULL);
@@ -394,9 +430,12 @@ int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err)
 	struct fit_task fit = {.worker = worker, .line = task, .id = json_get_int(task, "id", -1), .model = &worker->spec->models[json_get_int(task, "model", 0)],
 	        .predictions = json_get_bool(task, "predictions", 0), .save_model = json_get_bool(task, "save_model", 0),
 	        .scratch = json_get_text(task, "scratch", ".")};
+	const json_t *first = json_array_get(json_object_get(task, "variants"), 0);
 	int code;
 
 	fit.engine = engine_find(fit.model->engine);
+	fit.seed_repeat = (unsigned)json_get_int(first, "seed_repeat", 0);
+	fit.share = json_get_real(first, "share", 1);
 	worker->failures_are_final = !fit.engine->external && !fit.engine->needs_permission;
 	if (fit.save_model && !fit.engine->model_suffix)
 		fit.save_model = false;

@@ -40,7 +40,7 @@ struct ledger_fit {
 	const char *stage;    /* "01_hpo", "03_baseline", "04_lofo", "05_dropped" */
 	int64_t trial;        /* -1: no trial (not in use at present: baseline and LOFO carry the best trial's number) */
 	int fold;             /* -1: holdout / final */
-	const char *left_out; /* "" or the feature or group left out, as it is named */
+	const char *left_out; /* "" or the feature or group left out, as it is named; 09_stability: what else is different ("seed 1", "rows 0.1") */
 	enum ledger_state state;
 	double score;         /* NaN when failed */
 	const char *metrics;  /* canonical JSON object of all metrics, or NULL */

@@ -247,6 +247,7 @@ const struct engine engine_elasticnet = {
         .params = elasticnet_params,
         .tasks = ENGINE_REGRESSION,
         .shares = ENGINE_SHARE_FOLDS | ENGINE_SHARE_LEFT_OUT,
+        .seedless = true,
         .many_outputs = true,
         .weights = true,
         .model_suffix = "json",

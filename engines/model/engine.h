@@ -92,6 +92,7 @@ struct engine {
 	unsigned left_out_most; /* left-out sets that one job should hold at most; 0: any number */
 	bool many_outputs, keeps_missing, weights;
 	bool external;         /* run by the worker's process driver from a command template; no run of its own */
+	bool seedless; /* its numbers do not depend on the job's seed */
 	bool needs_permission; /* refused unless ORCH_FAKE_ENGINE=1: for tests and fault drills */
 	const char *model_suffix; /* "json", "ubj"; NULL: no model is saved */
 	uint64_t (*memory)(const struct engine_size *size, const json_t *params); /* peak anonymous bytes of one job; >= truth */

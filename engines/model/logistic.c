@@ -419,6 +419,7 @@ const struct engine engine_logistic = {
         .params = logistic_params,
         .tasks = ENGINE_CLASSIFICATION,
         .shares = ENGINE_SHARE_LEFT_OUT,
+        .seedless = true,
         .weights = true,
         .model_suffix = "json",
         .memory = logistic_memory,

@@ -236,6 +236,7 @@ const struct engine engine_ridge = {
         .params = ridge_params,
         .tasks = ENGINE_REGRESSION,
         .shares = ENGINE_SHARE_FOLDS | ENGINE_SHARE_LEFT_OUT,
+        .seedless = true,
         .many_outputs = true,
         .weights = true,
         .model_suffix = "json",

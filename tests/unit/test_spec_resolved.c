@@ -166,6 +166,7 @@ static void spec_resolved__defaults_are_spelled_out(void **state)
 	assert_int_equal(spec->rfe.min_features, 1);
 	assert_int_equal(spec->rfe.max_rounds, 50);
 	assert_int_equal(spec->rfe.choose, SPEC_CHOOSE_ONE_SE);
+	assert_true(spec->diagnostics.seed_repeats == 0 && spec->diagnostics.learning_count == 0);
 	assert_int_equal(spec->resources.workers, 0);
 	assert_int_equal(spec->resources.memory, 0);
 	assert_true(spec->resources.fit_timeout == 3600);
@@ -177,6 +178,20 @@ static void spec_resolved__defaults_are_spelled_out(void **state)
 	assert_int_equal(spec->limits.disk, 50ull << 30);
 	assert_string_equal(spec->executor, "local");
 	assert_null(spec->on_finish);
+}
+
+static void spec_resolved__a_learning_curve_is_a_list_in_order(void **state)
+{
+	const struct spec *some = load(*state, BASE "diagnostics: {seed_repeats: 3, learning_curve: [0.5, 0.05, 0.2]}\n"), *yes, *no;
+
+	assert_int_equal(some->diagnostics.seed_repeats, 3);
+	assert_int_equal(some->diagnostics.learning_count, 3);
+	assert_true(some->diagnostics.learning_curve[0] == 0.05 && some->diagnostics.learning_curve[2] == 0.5);
+	yes = load(*state, BASE "diagnostics: {learning_curve: true}\n");
+	assert_int_equal(yes->diagnostics.learning_count, 4);
+	assert_true(yes->diagnostics.learning_curve[3] == 0.7);
+	no = load(*state, BASE "diagnostics: {learning_curve: false}\n");
+	assert_int_equal(no->diagnostics.learning_count, 0);
 }
 
 static void spec_resolved__every_key_is_in_it(void **state)
@@ -501,6 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(spec_resolved__defaults_are_spelled_out, setup, teardown),
+	        cmocka_unit_test_setup_teardown(spec_resolved__a_learning_curve_is_a_list_in_order, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__every_key_is_in_it, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__values_are_canonical, setup, teardown),
 	        cmocka_unit_test_setup_teardown(spec_resolved__catalogue_reaches_the_struct, setup, teardown),
