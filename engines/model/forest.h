@@ -192,7 +192,8 @@ struct forest_node {
 struct forest_tree {
 	struct forest_node *nodes;
 	double *values; /* value_width for every leaf, in order */
-	size_t node_count, node_room, leaf_count, leaf_room;
+	double *cover;  /* of every leaf: the weight of its rows, times how often the bootstrap drew them */
+	size_t node_count, node_room, leaf_count, leaf_room, cover_room;
 };
 /* Trees of one fold and one settings: cuts x withouts are grown together. base is left out of all of them. */
 struct forest_growth {

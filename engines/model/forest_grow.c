@@ -102,6 +102,7 @@ void forest_grower_close(struct forest_grower *g)
 	free(g->value);
 	free(g->tree.nodes);
 	free(g->tree.values);
+	free(g->tree.cover);
 	free(g);
 }
 
@@ -207,6 +208,18 @@ static void write_ends(struct forest_grower *g, const struct forest_rows *rows, 
 
 /* --- recording -------------------------------------------------------------------------------------------------------- */
 
+static double leaf_cover(const struct forest_grower *g, const struct forest_place *place)
+{
+	double cover = 0;
+
+	for (uint32_t k = 0; k < place->count; k++) {
+		uint32_t row = g->base.train[place->begin + k];
+
+		cover += g->growth->fold->w[row] * g->candidates.scorer.multiplicity[row];
+	}
+	return cover;
+}
+
 /* Appends the node; split NULL: a leaf with g->value. */
 static uint32_t record_node(struct forest_grower *g, const struct forest_place *place, const struct forest_split *split)
 {
@@ -224,7 +237,9 @@ static uint32_t record_node(struct forest_grower *g, const struct forest_place *
 		tree->nodes[index].feature = (int32_t)split->feature;
 		tree->nodes[index].threshold = split->threshold;
 		tree->nodes[index].missing_left = split->missing_left;
-	} else if (grow_room(g, &tree->values, tree->leaf_count, &tree->leaf_room, width * sizeof(*tree->values))) {
+	} else if (grow_room(g, &tree->values, tree->leaf_count, &tree->leaf_room, width * sizeof(*tree->values)) &&
+	           grow_room(g, &tree->cover, tree->leaf_count, &tree->cover_room, sizeof(*tree->cover))) {
+		tree->cover[tree->leaf_count] = leaf_cover(g, place);
 		memcpy(&tree->values[tree->leaf_count++ * width], g->value, width * sizeof(*tree->values));
 	}
 	return index;

@@ -1,33 +1,13 @@
 /* Reading what forest_save.c writes. Everything is checked before it is used: a model may come from anywhere. */
-#include "engines/model/forest_model.h"
+#include "engines/model/forest_model_parts.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/model/forest.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
-
-struct model_node {
-	struct forest_node node;
-	size_t value; /* leaves: where its numbers stand */
-};
-struct model_tree {
-	struct model_node *nodes;
-	double *values;
-	size_t node_count;
-};
-struct forest_model {
-	struct forest_model_feature *features;
-	size_t feature_count;
-	struct model_tree *trees;
-	size_t tree_count;
-	unsigned width; /* numbers in a leaf */
-	bool pair;      /* two classes: the leaf has that of class 1 */
-};
 
 void forest_model_close(struct forest_model *model)
 {
@@ -42,6 +22,7 @@ void forest_model_close(struct forest_model *model)
 	for (size_t t = 0; t < model->tree_count; t++) {
 		free(model->trees[t].nodes);
 		free(model->trees[t].values);
+		free(model->trees[t].cover);
 	}
 	free(model->features);
 	free(model->trees);
@@ -105,6 +86,42 @@ static bool read_tree(const json_t *json, const struct forest_model *model, stru
 	return true;
 }
 
+/* Every split's right child follows its left child's subtree, and nothing is left over. */
+static bool in_preorder(const struct model_tree *tree)
+{
+	uint32_t *size = mem_must(tree->node_count, sizeof(*size));
+	bool right = true;
+
+	for (size_t i = tree->node_count; i-- > 0 && right;) {
+		const struct forest_node *node = &tree->nodes[i].node;
+
+		size[i] = node->feature < 0 ? 1 : 1 + size[i + 1] + size[node->right];
+		right = node->feature < 0 || node->right == i + 1 + size[i + 1];
+	}
+	right = right && size[0] == tree->node_count;
+	free(size);
+	return right;
+}
+
+/* false: there is a cover, and it is none. */
+static bool read_cover(const json_t *json, struct model_tree *tree)
+{
+	const json_t *cover = json_object_get(json, "cover");
+	size_t leaves = (tree->node_count + 1) / 2;
+
+	if (!cover)
+		return true;
+	if (!in_preorder(tree) || json_array_size(cover) != leaves)
+		return false;
+	tree->cover = mem_must(leaves, sizeof(*tree->cover));
+	for (size_t i = 0; i < leaves; i++) {
+		tree->cover[i] = json_number_value(json_array_get(cover, i));
+		if (!(tree->cover[i] > 0) || !isfinite(tree->cover[i]))
+			return false;
+	}
+	return true;
+}
+
 static bool read_model(const json_t *json, struct forest_model *model)
 {
 	const json_t *features = json_object_get(json, "features"), *trees = json_object_get(json, "trees");
@@ -125,7 +142,8 @@ static bool read_model(const json_t *json, struct forest_model *model)
 		model->feature_count++;
 	}
 	while (right && model->tree_count < json_array_size(trees)) {
-		right = read_tree(json_array_get(trees, model->tree_count), model, &model->trees[model->tree_count]);
+		right = read_tree(json_array_get(trees, model->tree_count), model, &model->trees[model->tree_count]) &&
+		        read_cover(json_array_get(trees, model->tree_count), &model->trees[model->tree_count]);
 		model->tree_count++;
 	}
 	return right;
@@ -162,16 +180,8 @@ static const double *tree_leaf(const struct forest_model *model, const struct mo
 {
 	size_t at = 0;
 
-	while (tree->nodes[at].node.feature >= 0) {
-		const struct forest_node *node = &tree->nodes[at].node;
-		double value = values[node->feature];
-		bool left;
-
-		if (isnan(value))
-			value = model->features[node->feature].fill;
-		left = isnan(value) ? node->missing_left : value <= node->threshold || node->threshold == DBL_MAX;
-		at = left ? at + 1 : node->right;
-	}
+	while (tree->nodes[at].node.feature >= 0)
+		at = model_goes_left(model, &tree->nodes[at].node, values) ? at + 1 : tree->nodes[at].node.right;
 	return &tree->values[tree->nodes[at].value];
 }
 

@@ -103,6 +103,9 @@ void forest_save_tree(const struct forest_growth *growth, const struct forest_tr
 	text_add(out, "],\"value\":[");
 	for (size_t i = 0; i < tree->leaf_count * growth->fold->value_width; i++)
 		add_number(out, tree->values[i], i == 0);
+	text_add(out, "],\"cover\":[");
+	for (size_t i = 0; i < tree->leaf_count; i++)
+		add_number(out, tree->cover[i], i == 0);
 	text_add(out, "]}");
 }
 

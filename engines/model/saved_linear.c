@@ -151,21 +151,24 @@ static bool linear_needs(const void *state, size_t input)
 	return ((const struct linear *)state)->needs[input];
 }
 
-/* Scores of one row. A category is 1 at its level and 0 elsewhere; the centers count for all of its columns. */
+/* Adds what a term contributes to each score, stride apart. A category is 1 at its level and 0 elsewhere; the centers count for all of its columns. */
+static void add_term(const struct linear *linear, const struct term *term, double value, double *score, size_t stride)
+{
+	if (isnan(value))
+		value = term->fill;
+	for (size_t c = 0; c < term->columns; c++) {
+		double x = (term->one_hot ? value == (double)c : value) - term->center[c];
+
+		for (size_t s = 0; s < linear->scores; s++)
+			score[s * stride] += term->coefficient[c * linear->scores + s] * x;
+	}
+}
+
 static void add_scores(const struct linear *linear, const double *values, double *score)
 {
 	memcpy(score, linear->intercept, linear->scores * sizeof *score);
-	for (size_t t = 0; t < linear->term_count; t++) {
-		const struct term *term = &linear->terms[t];
-		double value = isnan(values[term->input]) ? term->fill : values[term->input];
-
-		for (size_t c = 0; c < term->columns; c++) {
-			double x = (term->one_hot ? value == (double)c : value) - term->center[c];
-
-			for (size_t s = 0; s < linear->scores; s++)
-				score[s] += term->coefficient[c * linear->scores + s] * x;
-		}
-	}
+	for (size_t t = 0; t < linear->term_count; t++)
+		add_term(linear, &linear->terms[t], values[linear->terms[t].input], score, 1);
 }
 
 static void put_probabilities(const struct linear *linear, const double *score, size_t row, size_t rows, double *out)
@@ -207,6 +210,33 @@ static int linear_predict(const void *state, const double *values, size_t rows, 
 	return 0;
 }
 
-const struct saved_format saved_ridge = {"ridge", linear_read, linear_close, linear_needs, linear_predict};
-const struct saved_format saved_elasticnet = {"elasticnet", linear_read, linear_close, linear_needs, linear_predict};
-const struct saved_format saved_logistic = {"logistic", linear_read, linear_close, linear_needs, linear_predict};
+static bool linear_scores(const void *state, struct saved_scores *out, size_t *classes)
+{
+	const struct linear *linear = state;
+
+	*out = (struct saved_scores){linear->scores, !linear->classes ? SAVED_TARGET : linear->scores == 1 ? SAVED_LOG_ODDS : SAVED_SOFTMAX, "linear", 0};
+	for (size_t t = 0; t < linear->term_count; t++)
+		out->cost += 2 * (double)(linear->terms[t].columns * linear->scores);
+	for (size_t s = 0; classes && linear->classes && s < linear->scores; s++)
+		classes[s] = linear->codes[linear->scores == 1 ? 1 : s];
+	return true;
+}
+
+static int linear_explain(const void *state, const double *values, size_t rows, double *out, double *base, struct orch_err *err)
+{
+	const struct linear *linear = state;
+
+	(void)err;
+	memset(out, 0, rows * linear->scores * linear->input_count * sizeof *out);
+	memcpy(base, linear->intercept, linear->scores * sizeof *base);
+	for (size_t i = 0; i < rows; i++)
+		for (size_t t = 0; t < linear->term_count; t++)
+			add_term(linear, &linear->terms[t], values[i * linear->input_count + linear->terms[t].input], out + i * linear->scores * linear->input_count + linear->terms[t].input,
+			        linear->input_count);
+	return 0;
+}
+
+#define LINEAR_FORMAT(engine) {engine, linear_read, linear_close, linear_needs, linear_predict, linear_scores, linear_explain}
+const struct saved_format saved_ridge = LINEAR_FORMAT("ridge");
+const struct saved_format saved_elasticnet = LINEAR_FORMAT("elasticnet");
+const struct saved_format saved_logistic = LINEAR_FORMAT("logistic");

@@ -71,3 +71,13 @@ int saved_model_predict(const struct saved_model *model, const double *values, s
 {
 	return model->format->predict(model->state, values, rows, out, err);
 }
+
+bool saved_model_scores(const struct saved_model *model, struct saved_scores *out, size_t *classes)
+{
+	return model->format->scores(model->state, out, classes);
+}
+
+int saved_model_explain(const struct saved_model *model, const double *values, size_t rows, double *out, double *base, struct orch_err *err)
+{
+	return model->format->explain(model->state, values, rows, out, base, err);
+}

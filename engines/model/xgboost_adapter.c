@@ -6,6 +6,7 @@
 #include <string.h>
 #include <xgboost/c_api.h>
 
+#include "storage/base/json.h"
 #include "storage/base/library.h"
 #include "storage/base/mem.h"
 
@@ -22,7 +23,7 @@ struct xgboost_model {
 #define XGBOOST_CALLS(X) \
 	X(XGBGetLastError) X(XGBSetGlobalConfig) X(XGBoosterCreate) X(XGBoosterDumpModelExWithFeatures) \
 	X(XGBoosterFree) X(XGBoosterEvalOneIter) X(XGBoosterGetAttr) X(XGBoosterGetStrFeatureInfo) X(XGBoosterLoadModelFromBuffer) \
-	X(XGBoosterPredictFromDense) X(XGBoosterSetAttr) X(XGBoosterSaveModelToBuffer) X(XGBoosterSetParam) \
+	X(XGBoosterPredictFromDense) X(XGBoosterPredictFromDMatrix) X(XGBoosterSaveJsonConfig) X(XGBoosterSetAttr) X(XGBoosterSaveModelToBuffer) X(XGBoosterSetParam) \
 	X(XGBoosterSetStrFeatureInfo) X(XGBoosterSlice) X(XGBoosterUpdateOneIter) X(XGDMatrixCreateFromDense) X(XGDMatrixFree) \
 	X(XGDMatrixSetDenseInfo) X(XGDMatrixSetStrFeatureInfo) X(XGProxyDMatrixCreate) \
 	X(XGProxyDMatrixSetDataDense) X(XGQuantileDMatrixCreateFromCallback)
@@ -310,6 +311,50 @@ int xgboost_model_predict(struct xgboost_model *model, const float *cells, size_
 		return orch_fail(
 		        err, ORCH_EFIT, "XGBoost gave %zu predictions where %zu were due", (size_t)total, rows * width);
 	memcpy(out, result, rows * width * sizeof(*out));
+	return 0;
+}
+
+int xgboost_model_contributions(struct xgboost_model *model, const float *cells, size_t rows, size_t columns, size_t width, float *out, struct orch_err *err)
+{
+	static const char config[] = "{\"type\": 2, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0, \"strict_shape\": true}";
+	DMatrixHandle matrix = NULL;
+	char array[200];
+	const bst_ulong *shape;
+	const float *result;
+	bst_ulong dimensions, total = 1;
+	int code = 0;
+
+	xgboost_array(cells, rows, columns, array);
+	if (xgboost.XGDMatrixCreateFromDense(array, "{\"missing\": NaN, \"nthread\": 1}", &matrix) != 0 ||
+	        xgboost.XGBoosterPredictFromDMatrix(model->handle, matrix, config, &shape, &dimensions, &result) != 0) {
+		code = xgboost_fail(err, "asking for contributions");
+		goto out;
+	}
+	for (bst_ulong d = 0; d < dimensions; d++)
+		total *= shape[d];
+	if (total == rows * width * (columns + 1))
+		memcpy(out, result, total * sizeof(*out));
+	else
+		code = orch_fail(err, ORCH_EFIT, "XGBoost gave %zu contributions where %zu were due", (size_t)total, rows * width * (columns + 1));
+out:
+	if (matrix)
+		xgboost.XGDMatrixFree(matrix);
+	return code;
+}
+
+int xgboost_model_objective(struct xgboost_model *model, char **out, struct orch_err *err)
+{
+	bst_ulong length;
+	const char *text, *name;
+	json_t *config = NULL;
+	int code = xgboost.XGBoosterSaveJsonConfig(model->handle, &length, &text) == 0 ? json_parse(text, length, "the model's settings", &config, err) :
+	        xgboost_fail(err, "reading the model's settings");
+
+	if (code)
+		return code;
+	name = json_get_text(json_object_get(json_object_get(config, "learner"), "objective"), "name", "");
+	*out = mem_text(name);
+	json_decref(config);
 	return 0;
 }
 

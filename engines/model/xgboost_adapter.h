@@ -67,6 +67,11 @@ int xgboost_model_slice(struct xgboost_model *model, unsigned end, const struct 
  * of softprob). */
 int xgboost_model_predict(struct xgboost_model *model, const float *cells, size_t rows, size_t columns, unsigned rounds,
         size_t width, float *out, struct orch_err *err);
+/* out[(i * width + g) * (columns + 1) + c]: what column c contributes to the untransformed prediction of group g (exact TreeSHAP, path-dependent; Lundberg et
+ * al. 2018), the last one the base: they sum up to it. types: as in model_json. */
+int xgboost_model_contributions(struct xgboost_model *model, const float *cells, size_t rows, size_t columns, size_t width, float *out, struct orch_err *err);
+/* Of the model's objective: "reg:squarederror". malloc'd. */
+int xgboost_model_objective(struct xgboost_model *model, char **out, struct orch_err *err);
 /* first[c]: the first round with a split on column c; UINT32_MAX: none. groups: trees per round. */
 int xgboost_model_first_use(struct xgboost_model *model, const bool *category, size_t columns, unsigned groups,
         uint32_t *first, struct orch_err *err);
