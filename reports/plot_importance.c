@@ -31,10 +31,25 @@ static void draw_bars(const struct chart *chart, const struct csv_table *lofo)
 	chart_vertical(chart, COLOUR_AXIS, DASH_NONE, 0);
 }
 
+/* "5 folds"; "2 to 5 folds" where the campaign stopped early for some. */
+static char *folds_text(const struct csv_table *lofo)
+{
+	double least = NAN, most = NAN;
+
+	for (size_t r = 0; r < lofo->rows; r++) {
+		const double used = plot_cell(lofo, r, "folds_used");
+
+		plot_range(&used, 1, &least, &most);
+	}
+	if (!isfinite(most))
+		return mem_text("the folds");
+	return least < most ? text_format("%.0f to %.0f folds", least, most) : text_format("%.0f fold%s", most, most == 1 ? "" : "s");
+}
+
 static void draw_lofo(struct figure *figure, const struct csv_table *lofo, const char *metric)
 {
 	static const struct legend_entry entries[] = {{"interval above zero", COLOUR_ACCENT, LEGEND_BOX}, {"undecided", COLOUR_ACCENT_SOFT, LEGEND_BOX}, {"no gain", COLOUR_PALE, LEGEND_BOX}};
-	char *label = text_format("gain in %s from having the feature", metric), *subtitle;
+	char *label = text_format("gain in %s from having the feature", metric), *subtitle, *folds;
 	const char **names = mem_must(lofo->rows + 1, sizeof *names);
 	struct axis x = {.low = 0, .high = 0, .label = label}, y = {.names = names, .name_count = lofo->rows, .no_grid = true};
 	size_t sure = 0;
@@ -47,11 +62,13 @@ static void draw_lofo(struct figure *figure, const struct csv_table *lofo, const
 		plot_range(ends, lofo->rows <= 120 ? 3 : 1, &x.low, &x.high);
 		sure += ends[1] > 0;
 	}
-	subtitle = text_format("left out one at a time, over %s folds; %zu of %zu surely help; whiskers are 95 %% intervals", csv_table_cell(lofo, 0, "folds"), sure, lofo->rows);
+	folds = folds_text(lofo);
+	subtitle = text_format("left out one at a time, over %s; %zu of %zu surely help; whiskers are 95 %% intervals", folds, sure, lofo->rows);
 	figure->height = 132 + rows_height(lofo->rows);
 	chart_begin(&chart, figure, chart_page(figure, "What each feature is worth", subtitle, entries, 3), &x, &y);
 	draw_bars(&chart, lofo);
 	free(names);
+	free(folds);
 	free(subtitle);
 	free(label);
 }
