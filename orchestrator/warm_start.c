@@ -108,15 +108,17 @@ static int keep(struct ledger *ledger, json_t *list, struct orch_err *err)
 	return code;
 }
 
-/* ORCH_EMISSING: nothing was kept. */
+/* ORCH_EMISSING: nothing was kept; what that means is the caller's to say. */
 static int read_kept(struct ledger *ledger, json_t **trials, struct orch_err *err)
 {
 	char *text = NULL, *list = NULL, hex[HASH_HEX] = "";
+	struct orch_err said = {0};
 	json_t *object = NULL;
-	int code = ledger_meta_get(ledger, META, &text, err);
+	int code = ledger_meta_get(ledger, META, &text, &said);
 
-	if (!code)
-		code = json_parse(text, strlen(text), "ledger", &object, err);
+	if (code)
+		return code == ORCH_EMISSING ? code : orch_fail(err, code, "%s", said.text);
+	code = json_parse(text, strlen(text), "ledger", &object, err);
 	if (!code) {
 		list = json_text(json_object_get(object, "trials"), JSON_STYLE_CANONICAL);
 		hash_of(list, hex);
@@ -133,20 +135,17 @@ static int read_kept(struct ledger *ledger, json_t **trials, struct orch_err *er
 
 int warm_start_record(const struct spec *spec, struct ledger *ledger, size_t *count, struct orch_err *err)
 {
-	struct orch_err missing = {0};
 	json_t *list = NULL;
 	int code;
 
 	*count = 0;
 	if (!spec->hpo.warm_start)
 		return 0;
-	code = read_kept(ledger, &list, &missing);
+	code = read_kept(ledger, &list, err);
 	if (code == ORCH_EMISSING) {
 		code = warm_start_read(spec, &list, err);
 		if (!code)
 			code = keep(ledger, list, err);
-	} else if (code) {
-		code = orch_fail(err, code, "%s", missing.text);
 	}
 	*count = code ? 0 : json_array_size(list);
 	json_decref(list);
