@@ -9,7 +9,7 @@
 #include "storage/base/json.h"
 #include "storage/dataset_parts.h"
 
-#define FORMAT "orch data v2" /* raise it when the same source would give another frame */
+#define FORMAT "orch data v3" /* raise it when the same source would give another frame */
 
 /* ---- names ---- */
 

@@ -24,9 +24,9 @@ static bool is_open(const char *text)
 	return quoted;
 }
 
-/* Raw lines until the first record is whole. A delimiter that occurs nowhere makes each line one field. */
+/* Raw lines until the first record is whole; *empty counts those before it. A delimiter that occurs nowhere makes each line one field. */
 static int read_first_record(
-        struct preparation *preparation, const char *path, struct text_buf *out, struct orch_err *err)
+        struct preparation *preparation, const char *path, struct text_buf *out, size_t *empty, struct orch_err *err)
 {
 	struct text_buf sql = {0};
 	struct duck_rows *rows = NULL;
@@ -50,6 +50,8 @@ static int read_first_record(
 			if (out->length || line[0]) { /* empty lines before the header are no header */
 				text_addf(out, "%s%s", out->length ? "\n" : "", line);
 				found = !is_open(out->data);
+			} else {
+				++*empty;
 			}
 			free(line);
 		}
@@ -232,8 +234,9 @@ int dataset_csv_header(
 	for (size_t i = 0; i < count && !code; i++) {
 		struct text_buf record = {0};
 		struct csv_header other = {0};
+		size_t empty = 0;
 
-		code = read_first_record(preparation, paths[i], &record, err);
+		code = read_first_record(preparation, paths[i], &record, &empty, err);
 		if (code) {
 			text_buf_release(&record);
 			break;
@@ -243,7 +246,9 @@ int dataset_csv_header(
 		} else if (!first.count) {
 			split_record(record.data, is_tsv(paths[i]) ? '\t' : find_delimiter(record.data), &first);
 			check_header(preparation, paths[i], &first);
+			first.skip = empty;
 		} else {
+			first.uneven = first.uneven || empty != first.skip;
 			split_record(record.data, first.delimiter, &other);
 			check_same(preparation, paths[0], &first, paths[i], &other);
 			dataset_csv_release(&other);
@@ -265,6 +270,8 @@ static void add_dialect(struct text_buf *sql, const struct csv_header *header)
 	        ", header=true, delim='%c', quote='\"', escape='\"', comment='', strict_mode=true, null_padding=false, "
 	        "ignore_errors=false, hive_partitioning=false",
 	        header->delimiter);
+	if (!header->uneven)
+		text_addf(sql, ", skip=%zu", header->skip); /* or the sniffer skips what does not fit to the rows after it */
 }
 
 static void add_texts(struct text_buf *sql, const struct csv_header *header, const json_t *texts)

@@ -83,6 +83,8 @@ struct csv_header {
 	char delimiter;
 	char **names;
 	size_t count;
+	size_t skip; /* empty lines before it */
+	bool uneven; /* the files differ in that */
 };
 int dataset_csv_header(struct preparation *preparation, char *const *paths, size_t count, struct csv_header *out,
         struct orch_err *err);

@@ -1,4 +1,5 @@
 /* The source: its files, their content's hash, and the table "src" in the scratch database. */
+#include <ctype.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
@@ -310,26 +311,33 @@ static char *inner_query(const char *sql)
 	return copy;
 }
 
-/* Names are taken from the query itself: as a table, DuckDB would call a second "id" otherwise. */
+/* Names are taken from the query itself: as a table or in parentheses, DuckDB would call a second "id" otherwise. */
 static int check_sql_names(struct preparation *preparation, const char *query, const char *id, struct orch_err *err)
 {
 	struct duck_rows *rows = NULL;
-	char *sql = text_format("SELECT * FROM (%s\n) AS given LIMIT 0", query);
+	char *sql = text_format("DESCRIBE %s", query);
+	json_t *names = json_object(); /* as they stand, by their small letters */
 	bool has_id = false;
+	size_t count = 1;
 	int code = duck_query(preparation->duck, sql, &rows, err);
 
-	for (size_t i = 0; !code && i < duck_columns(rows); i++) {
-		const char *name = duck_column_name(rows, i);
+	while (!code && count) {
+		code = duck_next(rows, &count, err);
+		for (size_t i = 0; i < count && !code; i++) {
+			char *name = duck_text_copy(rows, 0, i), *small = mem_text(name);
 
-		has_id = has_id || !strcasecmp(name, id);
-		for (size_t j = 0; j < i; j++)
-			if (!strcasecmp(name, duck_column_name(rows, j))) {
+			for (char *letter = small; *letter; letter++)
+				*letter = (char)tolower((unsigned char)*letter);
+			has_id = has_id || !strcasecmp(name, id);
+			if (json_object_get(names, small))
 				preparation_problem(preparation,
 				        "data.sql: two columns of the result are called \"%s\": name them apart with "
 				        "AS, or join with USING",
 				        name);
-				break;
-			}
+			json_object_set_new_nocheck(names, small, json_true());
+			free(small);
+			free(name);
+		}
 	}
 	if (!code && !has_id)
 		preparation_problem(preparation,
@@ -337,6 +345,7 @@ static int check_sql_names(struct preparation *preparation, const char *query, c
 		        "rows",
 		        id);
 	duck_end(rows);
+	json_decref(names);
 	free(sql);
 	return code;
 }
