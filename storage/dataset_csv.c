@@ -38,7 +38,7 @@ static int read_first_record(
 	duck_add_path(&sql, path);
 	text_addf(&sql,
 	        ", auto_detect=false, header=false, columns={'line': 'VARCHAR'}, delim=chr(1), quote='', escape='', "
-	        "comment='', hive_partitioning=false) LIMIT %d",
+	        "comment='', hive_partitioning=false, strict_mode=false) LIMIT %d", /* lines may end in \r\n and quoted texts hold \n */
 	        HEADER_LINES);
 	code = duck_query(preparation->duck, sql.data, &rows, err);
 	while (!code && !found && count) {
