@@ -1,9 +1,10 @@
 /* What the XGBoost engine takes and what it said it would: anonymous pages while a fit runs, polled by a thread, in a child with a heap of its own.
- * The library is linked to this program, so that loading it is no part of a fit. */
+ * The library is linked to this program and called at the start, so that loading it is no part of a fit. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xgboost/c_api.h>
 
 #include "tests/numeric/xgboost_problem.h"
 
@@ -138,9 +139,11 @@ static void xgboost__memory_is_told_beforehand(void **state)
 
 int main(void)
 {
+	int major = 0, minor = 0, patch = 0;
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(xgboost__memory_is_told_beforehand),
 	};
 
+	XGBoostVersion(&major, &minor, &patch);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
