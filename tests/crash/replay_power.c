@@ -195,16 +195,21 @@ static void do_name(const char *path, int inode)
 	tree_apply(&now, op);
 }
 
+static int digit_of(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static char *unhex(const char *from, const char *to, size_t *length)
 {
 	char *out = malloc((size_t)(to - from) / 4 + 1);
 	size_t count = 0;
 
 	for (; from + 3 < to; from += 4) {
-		unsigned byte;
-		if (from[0] != '\\' || sscanf(from + 2, "%2x", &byte) != 1)
+		int high = digit_of(from[2]), low = digit_of(from[3]);
+		if (from[0] != '\\' || high < 0 || low < 0)
 			die("not written with -xx", from);
-		out[count++] = (char)byte;
+		out[count++] = (char)(high << 4 | low);
 	}
 	out[count] = 0;
 	if (length)
