@@ -189,6 +189,24 @@ static int write_rows(const struct front *front, const struct pareto_problem *pr
 	return code;
 }
 
+/* What the table's columns mean: which direction is better, and what was to be kept to. */
+static int write_about(const struct front *front, const struct stage_context *context, struct orch_err *err)
+{
+	const struct spec *spec = front->study->spec;
+	json_t *objectives = json_array(), *constraints = json_array(), *object;
+	int code;
+
+	for (size_t i = 0; i < front->objectives; i++)
+		json_array_append_new(objectives, json_pack("{s:s, s:b}", "name", front->names[front->objective[i]], "maximise", maximises(front, front->objective[i])));
+	for (size_t i = 0; i < spec->constraint_count; i++)
+		json_array_append_new(constraints, json_pack("{s:s, s:s, s:f}", "name", spec->constraints[i].name, "side", spec->constraints[i].at_least ? "min" : "max", "bound",
+		        spec->constraints[i].bound));
+	object = json_pack("{s:o, s:o}", "objectives", objectives, "constraints", constraints);
+	code = stage_write_json(context, "front.json", object, err);
+	json_decref(object);
+	return code;
+}
+
 int front_write(const struct front *front, const struct stage_context *context, struct orch_err *err)
 {
 	struct table_column *columns = mem_must(front->name_count + 2, sizeof *columns);
@@ -209,6 +227,8 @@ int front_write(const struct front *front, const struct stage_context *context, 
 		table_file_abort(&table);
 	else if (table)
 		code = table_file_commit(&table, err);
+	if (!code)
+		code = write_about(front, context, err);
 	free(block);
 	free(columns);
 	free(csv);

@@ -19,7 +19,7 @@ int front_fit(struct front *front, const struct ledger_fit *fit, struct orch_err
 int front_end_trial(struct front *front, int64_t trial, bool whole, double mean, double *extra, struct orch_err *err);
 /* The trial to take; -1: none has all values. *feasible: it meets the constraints. */
 int front_best(const struct front *front, int64_t *trial, double *mean, bool *feasible, struct orch_err *err);
-/* front.csv: the front, best first metric first. */
+/* front.csv: the front, best first metric first; front.json: the metrics and constraints that it is of. */
 int front_write(const struct front *front, const struct stage_context *context, struct orch_err *err);
 
 #endif

@@ -38,6 +38,8 @@ static unsigned after(unsigned part)
 		stages |= BIT(STAGE_LOFO);
 	if (needs & PLOT_NEEDS_DIAGNOSTICS)
 		stages |= BIT(STAGE_DIAGNOSTICS);
+	if (needs & PLOT_NEEDS_STABILITY)
+		stages |= BIT(STAGE_STABILITY);
 	return stages;
 }
 

@@ -9,6 +9,7 @@
 #include "reports/page.h"
 #include "reports/plot.h"
 #include "reports/round_page.h"
+#include "reports/stability_part.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
@@ -197,6 +198,7 @@ static void add_answer(const struct campaign_page *page)
 	add_gain(page);
 	if (json_is_number(json_object_get(page->chosen, "holdout")))
 		page_figure(page->out, "on the holdout", held, "rows that no search and no selection has seen");
+	stability_part_figures(page->out, page->folder);
 	page_figure(page->out, "best configuration", settings, "");
 	page_figure(page->out, "dropped", names, "");
 	add_failed(page);
@@ -462,6 +464,8 @@ static int write_page(const struct campaign_page *page, struct orch_err *err)
 	code = add_round(page, charts, err);
 	if (!code)
 		code = round_page_importance(page->out, page->folder, err);
+	if (!code)
+		stability_part_table(page->out, page->folder);
 	add_rounds(page);
 	add_failures(page);
 	add_stages(page);

@@ -17,7 +17,8 @@ enum plot_need { /* bits: the parts of a round that must be written before */
 	PLOT_NEEDS_BASELINE = 2,    /* 03_baseline */
 	PLOT_NEEDS_LOFO = 4,        /* 04_lofo */
 	PLOT_NEEDS_DIAGNOSTICS = 8, /* 07_diagnostics */
-	PLOT_NEEDS_ROUNDS = 16      /* whole rounds: scope campaign only */
+	PLOT_NEEDS_ROUNDS = 16,     /* whole rounds: scope campaign only */
+	PLOT_NEEDS_STABILITY = 32   /* 09_stability */
 };
 struct plot_source {
 	const char *folder;   /* of the round (finished or under way); of the campaign for scope campaign */

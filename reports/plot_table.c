@@ -7,12 +7,18 @@
 
 const struct plot plot_table[] = {
 	{"history", "Optimisation history", "every trial's cross-validated score in the order tried, and the best so far", PLOT_ROUND, SEARCH, 760, 380, plot_history},
+	{"front", "Front of the metrics", "every trial by two metrics; those on the front are beaten by no other in all metrics at once", PLOT_ROUND, SEARCH, 760, 410, plot_front},
 	{"param_importance", "Importance of parameters", "how much of the score's variance each parameter explains by itself", PLOT_ROUND, SEARCH | DIAGNOSED, 760, 300,
 	        plot_param_importance},
 	{"slices", "Slices through the search space", "where good values of each parameter lie", PLOT_ROUND, SEARCH | DIAGNOSED, 760, 300, plot_slices},
 	{"parallel", "Parallel coordinates", "a line for each trial through its parameters to its score", PLOT_ROUND, SEARCH | DIAGNOSED, 760, 400, plot_parallel},
 	{"fold_scores", "Fold scores", "the best configurations, a dot for each fold; the bar is the mean with its standard error", PLOT_ROUND, SEARCH, 760, 400, plot_fold_scores},
 	{"lofo", "What each feature is worth", "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals", PLOT_ROUND, LOFO, 760, 400, plot_lofo},
+	{"selection", "How often folds choose each feature", "each fold by itself: does the feature help there, would the round's cut keep it, how high does it rank", PLOT_ROUND,
+	        PLOT_NEEDS_STABILITY, 760, 400, plot_selection},
+	{"seeds", "Seeds", "the chosen configuration over the same folds with other seeds of the model; the band is one deviation of the means", PLOT_ROUND, PLOT_NEEDS_STABILITY, 760, 300, plot_seeds},
+	{"learning_curve", "Learning curve", "the chosen configuration fitted on a part of each fold's training rows: does it still gain from more?", PLOT_ROUND, PLOT_NEEDS_STABILITY, 760, 380,
+	        plot_learning_curve},
 	{"effects", "Partial dependence", "the mean prediction as one feature changes and all else stays", PLOT_ROUND, DIAGNOSED, 760, 460, plot_effects},
 	{"correlation", "Correlation of features", "rank correlations; features of one colour block stand in for each other", PLOT_ROUND, DIAGNOSED, 720, 600, plot_correlation},
 	{"drift", "Holdout against training rows", "how far a feature's distribution on the holdout is from that on the training rows", PLOT_ROUND, DIAGNOSED, 760, 400, plot_drift},

@@ -9,6 +9,7 @@
 #include "reports/csv_table.h"
 #include "reports/page.h"
 #include "reports/plot.h"
+#include "reports/stability_part.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
@@ -110,7 +111,7 @@ char *round_page_settings(const json_t *searched)
 	return text_take(&buf);
 }
 
-static void add_answer(struct text_buf *out, const struct round_files *files)
+static void add_answer(struct text_buf *out, const struct round_files *files, const char *folder)
 {
 	const char *metric = json_get_text(files->metrics, "metric", "score");
 	json_t *cv = json_object_get(json_object_get(files->metrics, "cv"), metric), *holdout = json_object_get(files->metrics, "holdout");
@@ -124,6 +125,7 @@ static void add_answer(struct text_buf *out, const struct round_files *files)
 	page_figure(out, metric, mean, note);
 	if (json_is_number(json_object_get(holdout, metric)))
 		page_figure(out, "on the holdout", held, "read for this report only");
+	stability_part_figures(out, folder);
 	page_figure(out, "best configuration", params, "");
 	page_figure(out, "dropped after this round", what, gain_note);
 	page_figures_end(out);
@@ -347,10 +349,11 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 		subtitle = text_format("%s rows, %zu features, target %s", text_count(json_get_int(files.dataset, "rows", 0), rows), json_array_size(json_object_get(files.dataset, "features")),
 		        json_get_text(json_array_get(json_object_get(files.dataset, "targets"), 0), "name", "?"));
 		page_begin(out, title, subtitle);
-		add_answer(out, &files);
+		add_answer(out, &files, folder);
 		round_page_pictures(out, folder, false);
 		if (files.lofo.rows)
 			add_importance(out, &files.lofo);
+		stability_part_table(out, folder);
 		if (json_array_size(json_object_get(files.comparison, "tried")))
 			add_tried(out, files.comparison);
 		add_metrics(out, files.metrics);

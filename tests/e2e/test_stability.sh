@@ -21,6 +21,11 @@ same forest__rows_of_parts "$(grep '^0,0.5,0,' forest/$S/scores.csv | cut -d, -f
 same forest__selection_is_in_order_of_rank "$(sed 1d forest/$S/selection.csv | head -1 | cut -d, -f1,2,4)" "a,4,1"
 expect forest__holds 0 'everything holds' "$ORCH" verify forest
 
+for plot in seeds learning_curve selection; do check "forest__has_plot_$plot" test -s forest/rounds/round_000/08_plots/$plot.svg; done
+check forest__round_page_tells_the_seeds grep -q 'over 3 seeds</span><b[^>]*>[0-9.]* ± [0-9.]*' forest/rounds/round_000/report.html
+check forest__round_page_has_the_table grep -q 'How often folds choose each feature</h2>' forest/rounds/round_000/report.html
+check forest__report_tells_them_too grep -q 'over 3 seeds' forest/report/report.html
+
 # Killed at a commit in the middle of these fits: the rounds are the same, each fit is there once.
 ORCH_FAULT=count:$PWD/steps "$ORCH" start -q forest.yaml --dir again >/dev/null 2>&1
 { ORCH_FAULT=kill@$(grep -n '^ledger committed' steps | awk -F: '{n[NR] = $1} END {print n[int(NR * 0.4)]}') "$ORCH" start -q forest.yaml --dir killed >/dev/null 2>&1; } 2>/dev/null
@@ -37,6 +42,8 @@ spec ridge "engine: ridge" "kind: group, by: shop, k: 4" "seed_repeats: 2, learn
 expect ridge__has_no_seeds 0 'seeds and learning curve 16' "$ORCH" plan ridge.yaml
 check ridge__runs "$ORCH" start -q ridge.yaml
 check ridge__says_so grep -q 'engine ridge draws no random numbers' ridge/$S/stability.json
+check ridge__page_says_so grep -q 'engine ridge draws no random numbers' ridge/rounds/round_000/report.html
+same ridge__no_plot_of_seeds "$(ls ridge/rounds/round_000/08_plots | grep -cE '^(seeds|front)')" 0
 same ridge__whole_groups "$(grep '^0,0.4,' ridge/$S/scores.csv | cut -d, -f4 | awk '{ if ($1 % 10) bad = 1 } END { print bad + 0 }')" 0
 
 # A program gets another seed, and a file without the rows that it may not see.
@@ -49,6 +56,13 @@ sed -i 's/^model/metric: rmse\nlofo: {enabled: false}\nmodel/' program.yaml
 check program__runs "$ORCH" start -q program.yaml
 same program__is_told_its_seed "$(sort seeds.txt | uniq -c | awk '{print $2 "/" $3}' | sort -u | tr '\n' ' ')" "42/-1 42/0 42/1 43/0 43/1 44/0 44/1 "
 same program__no_lofo_no_selection "$(ls program/$S)" "$(printf 'MANIFEST.sha256\nfits.json\nscores.csv\nstability.json')"
+
+# Several metrics: a front, and its plot.
+spec front "engine: forest, trees: 4" "k: 3" ""
+sed -i 's/^model/hpo: {sampler: random, trials: 12, space: {max_depth: {int: [1, 9]}, max_features: {float: [0.2, 1]}}}\nmetric: [rmse, mae, r2]\nmodel/' front.yaml
+check front__runs "$ORCH" start -q front.yaml
+same front__directions "$(tr -d ' \n' <front/rounds/round_000/01_hpo/front.json)" '{"objectives":[{"name":"rmse","maximise":false},{"name":"mae","maximise":false},{"name":"r2","maximise":true}],"constraints":[]}'
+check front__plot grep -q 'beaten by no other' front/rounds/round_000/08_plots/front.svg
 
 # Without the keys nothing is fitted.
 spec plain "engine: ridge" "k: 3" ""

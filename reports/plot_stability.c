@@ -1,0 +1,268 @@
+/* Plots of what a score owes to chance: seeds, the number of rows, and how often each feature is chosen. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/chart.h"
+#include "reports/plot_list.h"
+#include "storage/base/json.h"
+#include "storage/base/mem.h"
+
+#define FOLDS_SHOWN 40
+#define UNITS_SHOWN 60
+#define ON_BRIGHT 0x1f2937
+
+static void release(struct csv_table *table, json_t *about)
+{
+	csv_table_release(table);
+	json_decref(about);
+}
+
+/* ---- seeds ---- */
+
+static char *seeds_subtitle(const json_t *seeds, size_t shown, size_t folds)
+{
+	struct text_buf out = {0};
+	char mean[32], sd[32], fold[32];
+
+	text_addf(&out, "mean %s \xc2\xb1 %s over %lld seeds (s.d.); folds differ by %s", chart_number(json_get_real(seeds, "mean", NAN), mean), chart_number(json_get_real(seeds, "sd", NAN), sd),
+	        (long long)json_get_int(seeds, "seeds", 0), chart_number(json_get_real(seeds, "fold_sd", NAN), fold));
+	if (json_get_bool(seeds, "same", 0)) {
+		out.length = 0;
+		text_addf(&out, "the same to the last digit with %lld seeds: these parameters leave nothing to chance", (long long)json_get_int(seeds, "seeds", 0));
+	}
+	if (shown < folds)
+		text_addf(&out, "; the first %zu of %zu folds are shown", shown, folds);
+	return text_take(&out);
+}
+
+static size_t count_folds(const struct csv_table *scores)
+{
+	double most = -1;
+
+	for (size_t r = 0; r < scores->rows; r++)
+		most = fmax(most, plot_cell(scores, r, "fold"));
+	return (size_t)(most + 1);
+}
+
+/* A row for each fold, and one for their mean on top. */
+static void draw_seeds(struct figure *figure, const json_t *about, const struct csv_table *scores)
+{
+	static const struct legend_entry entries[] = {{"campaign's seed", COLOUR_BEST, LEGEND_DOT}, {"other seeds", COLOUR_ACCENT, LEGEND_DOT}};
+	const json_t *seeds = json_object_get(about, "seeds");
+	size_t folds = count_folds(scores), shown = folds < FOLDS_SHOWN ? folds : FOLDS_SHOWN, means;
+	double *mean = plot_numbers(json_object_get(seeds, "scores"), &means), middle = json_get_real(seeds, "mean", NAN), sd = json_get_real(seeds, "sd", NAN);
+	char **names = mem_must(shown + 1, sizeof *names), *subtitle = seeds_subtitle(seeds, shown, folds);
+	struct axis x = {.low = NAN, .high = NAN, .label = json_get_text(about, "metric", "score")}, y = {.name_count = shown + 1};
+	struct chart chart;
+
+	names[0] = mem_text("all folds");
+	for (size_t f = 0; f < shown; f++)
+		names[f + 1] = text_format("fold %zu", f);
+	for (size_t r = 0; r < scores->rows; r++) {
+		double score = plot_cell(scores, r, "score");
+
+		if (plot_cell(scores, r, "share") >= 1 && plot_cell(scores, r, "fold") < (double)shown)
+			plot_range(&score, 1, &x.low, &x.high);
+	}
+	plot_range(mean, means, &x.low, &x.high);
+	y.names = (const char *const *)names;
+	figure->height = 130 + 22.0 * (double)(shown + 1);
+	chart_begin(&chart, figure, chart_page(figure, "Seeds", subtitle, entries, 2), &x, &y);
+	if (isfinite(sd))
+		chart_rect(&chart, COLOUR_ACCENT_SOFT, 35, middle - sd, chart.y.low, middle + sd, chart.y.high);
+	figure_raise(figure);
+	for (int own = 0; own < 2; own++) /* the campaign's own on top */
+		for (size_t r = 0; r < scores->rows; r++) {
+			double fold = plot_cell(scores, r, "fold");
+
+			if (plot_cell(scores, r, "share") >= 1 && fold < (double)shown && (plot_cell(scores, r, "seed") == 0) == own)
+				chart_dot(&chart, own ? COLOUR_BEST : COLOUR_ACCENT, own ? 100 : 75, own ? 2.8 : 3, plot_cell(scores, r, "score"), fold + 1);
+		}
+	figure_raise(figure);
+	for (size_t s = means; s-- > 0;)
+		chart_dot(&chart, s ? COLOUR_ACCENT : COLOUR_BEST, 100, 3.8, mean[s], 0);
+	for (size_t i = 0; i <= shown; i++)
+		free(names[i]);
+	free(names);
+	free(mean);
+	free(subtitle);
+}
+
+int plot_seeds(const struct plot_source *source, struct figure *figure, struct orch_err *err)
+{
+	struct csv_table scores = {0};
+	json_t *about = NULL;
+	int code = plot_read_json(source, "09_stability/stability.json", &about, err);
+
+	if (!code && json_get_int(json_object_get(about, "seeds"), "seeds", 0) < 2)
+		code = plot_nothing(err);
+	if (!code)
+		code = plot_read_csv(source, "09_stability/scores.csv", &scores, err);
+	if (!code)
+		draw_seeds(figure, about, &scores);
+	release(&scores, about);
+	return code;
+}
+
+/* ---- learning curve ---- */
+
+static char *curve_subtitle(const json_t *curve, size_t folds)
+{
+	const json_t *last = json_object_get(curve, "last");
+	double gain = json_get_real(last, "gain", NAN), low = json_get_real(last, "low", NAN), high = json_get_real(last, "high", NAN);
+	struct text_buf out = {0};
+	char a[32], b[32], c[32];
+
+	text_addf(&out, "mean over %zu folds with 95 %% intervals", folds);
+	if (isfinite(gain))
+		text_addf(&out, "; from %.3g %% to all rows: %s by %s", 100 * json_get_real(last, "from", NAN), gain < 0 ? "worse" : "better", chart_number(fabs(gain), a));
+	if (isfinite(low) && isfinite(high) && gain >= 0)
+		text_addf(&out, " (95 %%: %s to %s)", chart_number(low, b), chart_number(high, c));
+	else if (isfinite(low) && isfinite(high))
+		text_addf(&out, " (95 %%: %s to %s)", chart_number(-high, b), chart_number(-low, c));
+	return text_take(&out);
+}
+
+static void draw_curve(struct figure *figure, const json_t *about, const struct csv_table *scores)
+{
+	static const struct legend_entry entries[] = {{"mean", COLOUR_ACCENT, LEGEND_LINE}, {"fold", COLOUR_ACCENT_SOFT, LEGEND_DOT}};
+	const json_t *curve = json_object_get(about, "curve"), *points = json_object_get(curve, "points");
+	size_t count = json_array_size(points), folds = count_folds(scores);
+	double *rows = mem_must(4 * count + 1, sizeof *rows), *mean = rows + count, *low = mean + count, *high = low + count;
+	struct axis x = {.low = 0, .high = NAN, .label = "training rows"}, y = {.low = NAN, .high = NAN, .label = json_get_text(about, "metric", "score")};
+	char *subtitle = curve_subtitle(curve, folds);
+	struct chart chart;
+
+	for (size_t i = 0; i < count; i++) {
+		const json_t *point = json_array_get(points, i);
+
+		rows[i] = json_get_real(point, "rows", NAN);
+		mean[i] = json_get_real(point, "mean", NAN);
+		low[i] = json_get_real(point, "low", NAN);
+		high[i] = json_get_real(point, "high", NAN);
+	}
+	plot_range(rows, count, &x.low, &x.high);
+	plot_range(mean, 3 * count, &y.low, &y.high);
+	for (size_t r = 0; r < scores->rows; r++) {
+		double score = plot_cell(scores, r, "score");
+
+		if (plot_cell(scores, r, "seed") == 0)
+			plot_range(&score, 1, &y.low, &y.high);
+	}
+	chart_begin(&chart, figure, chart_page(figure, "Learning curve", subtitle, entries, 2), &x, &y);
+	chart_band(&chart, COLOUR_ACCENT_SOFT, 30, rows, low, high, count);
+	figure_raise(figure);
+	for (size_t r = 0; r < scores->rows; r++)
+		if (plot_cell(scores, r, "seed") == 0)
+			chart_dot(&chart, COLOUR_ACCENT_SOFT, 100, folds > 40 ? 1.4 : 2.2, plot_cell(scores, r, "training_rows"), plot_cell(scores, r, "score"));
+	figure_raise(figure);
+	chart_line(&chart, COLOUR_ACCENT, 2, DASH_NONE, rows, mean, count);
+	for (size_t i = 0; i < count; i++)
+		chart_dot(&chart, COLOUR_ACCENT, 100, 3.6, rows[i], mean[i]);
+	free(rows);
+	free(subtitle);
+}
+
+int plot_learning_curve(const struct plot_source *source, struct figure *figure, struct orch_err *err)
+{
+	struct csv_table scores = {0};
+	json_t *about = NULL;
+	int code = plot_read_json(source, "09_stability/stability.json", &about, err);
+
+	if (!code && !json_array_size(json_object_get(json_object_get(about, "curve"), "points")))
+		code = plot_nothing(err);
+	if (!code)
+		code = plot_read_csv(source, "09_stability/scores.csv", &scores, err);
+	if (!code)
+		draw_curve(figure, about, &scores);
+	release(&scores, about);
+	return code;
+}
+
+/* ---- how often each feature is chosen ---- */
+
+static unsigned share_colour(double at)
+{
+	return colour_viridis(at);
+}
+
+/* Cells of shares, with their percentage where there is room; NaN: nothing. */
+static void draw_shares(const struct chart *chart, const double *shares, size_t rows, size_t columns, bool written)
+{
+	double gap = written ? 0.04 : 0;
+
+	for (size_t r = 0; r < rows; r++)
+		for (size_t c = 0; c < columns; c++)
+			if (isfinite(shares[r * columns + c]))
+				chart_rect(chart, share_colour(shares[r * columns + c]), 100, (double)c - 0.5 + gap / 2, (double)r - 0.5 + gap, (double)c + 0.5 - gap / 2, (double)r + 0.5 - gap);
+	figure_raise(chart->figure);
+	for (size_t r = 0; r < rows && written; r++)
+		for (size_t c = 0; c < columns; c++) {
+			char text[24];
+
+			snprintf(text, sizeof text, "%.0f %%", 100 * shares[r * columns + c]);
+			if (isfinite(shares[r * columns + c]))
+				chart_text(chart, shares[r * columns + c] > 0.55 ? ON_BRIGHT : 0xffffff, 9.5, ALIGN_CENTER, (double)c, (double)r, text);
+		}
+}
+
+static char *selection_subtitle(const json_t *part, size_t shown, size_t count)
+{
+	long long dropped = (long long)json_get_int(part, "dropped", 0);
+	struct text_buf out = {0};
+
+	text_addf(&out, "share of %lld folds; helps: its gain there is above zero", (long long)json_get_int(part, "folds", 0));
+	if (dropped == 1)
+		text_add(&out, "; kept: it is not the least important");
+	else if (dropped)
+		text_addf(&out, "; kept: not among the %lld least important", dropped);
+	if (shown < count)
+		text_addf(&out, "; %zu of %zu features", shown, count);
+	return text_take(&out);
+}
+
+static void draw_selection(struct figure *figure, const json_t *about, const struct csv_table *selection)
+{
+	static const struct {
+		const char *column, *name;
+	} kinds[] = {{"helps", "helps"}, {"kept", "kept"}, {"top_1", "first"}, {"top_3", "top 3"}, {"top_5", "top 5"}, {"top_10", "top 10"}, {"top_20", "top 20"}};
+	const json_t *part = json_object_get(about, "selection");
+	size_t columns = selection->columns - 3, shown = selection->rows < UNITS_SHOWN ? selection->rows : UNITS_SHOWN;
+	const char **names = mem_must(shown + 1, sizeof *names), *titles[7];
+	double *shares = mem_must(shown * columns + 1, sizeof *shares);
+	struct axis x = {.no_grid = true, .names = titles, .name_count = columns}, y = {.no_grid = true, .names = names, .name_count = shown};
+	char *subtitle = selection_subtitle(part, shown, selection->rows);
+	struct chart chart;
+
+	for (size_t c = 0; c < columns; c++)
+		titles[c] = kinds[c].name;
+	for (size_t r = 0; r < shown; r++) {
+		names[r] = csv_table_cell(selection, r, "feature");
+		for (size_t c = 0; c < columns; c++)
+			shares[r * columns + c] = plot_cell(selection, r, kinds[c].column);
+	}
+	figure->height = 130 + 19.0 * (double)shown;
+	chart_begin(&chart, figure, chart_page(figure, "How often folds choose each feature", subtitle, NULL, 0), &x, &y);
+	draw_shares(&chart, shares, shown, columns, true);
+	free(names);
+	free(shares);
+	free(subtitle);
+}
+
+int plot_selection(const struct plot_source *source, struct figure *figure, struct orch_err *err)
+{
+	struct csv_table selection = {0};
+	json_t *about = NULL;
+	int code = plot_read_json(source, "09_stability/stability.json", &about, err);
+
+	if (!code && !json_is_object(json_object_get(about, "selection")))
+		code = plot_nothing(err);
+	if (!code)
+		code = plot_read_csv(source, "09_stability/selection.csv", &selection, err);
+	if (!code)
+		draw_selection(figure, about, &selection);
+	release(&selection, about);
+	return code;
+}
