@@ -5,6 +5,7 @@
 
 #include "orchestrator/display.h"
 #include "orchestrator/round_run.h"
+#include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
 
@@ -21,7 +22,11 @@ struct trials {
 
 bool round_run_trials_suffice(const struct round_run *run)
 {
-	return !run->phases; /* what decides about later trials has to see the scores */
+	char *lost = NULL;
+	bool whole = ledger_meta_get(run->campaign->ledger, LEDGER_ROWS_LOST, &lost, NULL) != 0;
+
+	free(lost); /* a trial's row may have outlived its fits */
+	return whole && !run->phases; /* what decides about later trials has to see the scores */
 }
 
 static void add_gap(struct trials *trials, int64_t first, int64_t last)
@@ -89,5 +94,43 @@ int round_run_load_trials(struct round_run *run, int (*visit)(void *context, con
 		code = ledger_each_fit_of(campaign->ledger, run->round, stage_table[STAGE_HPO].name, trials.gaps[i].first, trials.gaps[i].last, visit, context, err);
 	free(trials.gaps);
 	free(trials.best_params);
+	return code;
+}
+
+static int count_trial(void *context, const struct ledger_trial *row, struct orch_err *err)
+{
+	(void)row;
+	(void)err;
+	++*(json_int_t *)context;
+	return 0;
+}
+
+/* A ledger that was lost or damaged is made anew, and the work folder may know of more than it has. */
+int round_run_ledger_holds(const struct round_run *run, enum stage_id stage, bool *holds, struct orch_err *err)
+{
+	struct ledger *ledger = run->campaign->ledger;
+	const char *folder = round_dir_path(run->dir);
+	int64_t done = 0, failed = 0, known_done = 0, known_failed = 0;
+	json_int_t trials = 0;
+	json_t *best = NULL;
+	int code;
+
+	*holds = true;
+	if (!stage_table[stage].has_fits)
+		return 0;
+	code = stage_counts(folder, ledger, run->round, stage, &done, &failed, err);
+	if (!code)
+		code = ledger_counts(ledger, run->round, stage_table[stage].name, &known_done, &known_failed, err);
+	if (!code && stage == STAGE_HPO)
+		code = ledger_each_trial(ledger, run->round, count_trial, &trials, err);
+	if (!code && stage == STAGE_HPO) {
+		char *relative = text_format("%s/best.json", stage_table[stage].name), *path = file_join(folder, relative);
+
+		code = json_read_file(path, &best, err);
+		free(relative);
+		free(path);
+	}
+	*holds = done == known_done && failed == known_failed && trials == json_get_int(best, "trials", 0);
+	json_decref(best);
 	return code;
 }

@@ -475,31 +475,49 @@ static int tick(void *context, struct orch_err *err)
 
 /* ---- a round's beginning and end ---- */
 
+static int drop_stage(struct round_run *run, enum stage_id stage, struct orch_err *err)
+{
+	char *path = file_join(round_dir_path(run->dir), stage_table[stage].name);
+	int code = file_remove_tree(path, err);
+
+	free(path);
+	run->committed &= ~bit(stage);
+	return code;
+}
+
+static int keep_stage(struct round_run *run, enum stage_id stage, struct orch_err *err)
+{
+	const char *name = stage_table[stage].name;
+	bool holds = true;
+	char *why = NULL;
+	int code = 0;
+
+	if (round_dir_stage_kept(run->dir, name, &why)) {
+		code = round_run_ledger_holds(run, stage, &holds, err);
+		if (!code && holds)
+			run->committed |= bit(stage);
+		else if (!code)
+			code = drop_stage(run, stage, err);
+		text_addf(&run->campaign->kept, "round %u %s: %s\n", run->round, name, holds ? "kept, its manifest holds" :
+		        "done again: the ledger does not have all of its fits any more");
+	} else if (why) {
+		text_addf(&run->campaign->kept, "round %u %s: written again: %s\n", run->round, name, why);
+	}
+	free(why);
+	return code;
+}
+
 static int keep_stages(struct round_run *run, struct orch_err *err)
 {
-	for (unsigned s = 0; s < STAGE_COUNT; s++) {
-		char *why = NULL;
+	int code = 0;
 
-		if (round_dir_stage_kept(run->dir, stage_table[s].name, &why)) {
-			run->committed |= bit(s);
-			text_addf(&run->campaign->kept, "round %u %s: kept, its manifest holds\n", run->round, stage_table[s].name);
-		} else if (why) {
-			text_addf(&run->campaign->kept, "round %u %s: written again: %s\n", run->round, stage_table[s].name, why);
-		}
-		free(why);
-	}
+	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
+		code = keep_stage(run, s, err);
 	/* A stage that was kept although one it rests on was not is written again with it. */
-	for (unsigned s = 0; s < STAGE_COUNT; s++)
-		if (committed(run, bit(s)) && !committed(run, rests_on(s))) {
-			char *path = file_join(round_dir_path(run->dir), stage_table[s].name);
-			int code = file_remove_tree(path, err);
-
-			free(path);
-			if (code)
-				return code;
-			run->committed &= ~bit(s);
-		}
-	return 0;
+	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
+		if (committed(run, bit(s)) && !committed(run, rests_on(s)))
+			code = drop_stage(run, s, err);
+	return code;
 }
 
 _Static_assert(STAGE_COUNT <= ETA_STAGES, "a rate for each stage");

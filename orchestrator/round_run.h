@@ -64,6 +64,8 @@ int round_run_telemetry(struct round_run *run, const struct task *task, const st
 bool round_run_trials_suffice(const struct round_run *run);
 int round_run_load_trials(struct round_run *run, int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context,
         struct orch_err *err);
+/* Does the ledger have what a finished stage was written from? The stages after it read that, too. */
+int round_run_ledger_holds(const struct round_run *run, enum stage_id stage, bool *holds, struct orch_err *err);
 /* scheduler_source's; context is the run. */
 int round_run_attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err);
 int round_run_split(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);

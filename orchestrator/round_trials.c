@@ -37,6 +37,20 @@ static struct partial_trial *partial_of(struct round_run *run, int64_t trial)
 	return free_slot;
 }
 
+static int ignore_row(void *context, const struct ledger_trial *row, struct orch_err *err)
+{
+	(void)context;
+	(void)row;
+	(void)err;
+	return 0;
+}
+
+static bool row_is_missing(const struct round_run *run, int64_t trial)
+{
+	return ledger_find_trial(run->campaign->ledger, run->round, trial, ignore_row, NULL, NULL) == ORCH_EMISSING;
+}
+
+/* record: now; else only where a ledger that was damaged has lost the row. */
 static int finish_trial(struct round_run *run, struct partial_trial *partial, bool record, struct orch_err *err)
 {
 	struct campaign *campaign = run->campaign;
@@ -54,7 +68,7 @@ static int finish_trial(struct round_run *run, struct partial_trial *partial, bo
 		row.mean = row.sd = NAN;
 	text = json_text(params, JSON_STYLE_CANONICAL);
 	row.params = text;
-	if (record)
+	if (record || row_is_missing(run, row.trial))
 		code = ledger_put_trial(campaign->ledger, &row, err);
 	if (row.state == LEDGER_DONE) {
 		campaign->trials_done++;

@@ -33,6 +33,7 @@ int ledger_close(struct ledger **ledger, struct orch_err *err);
 
 int ledger_meta_set(struct ledger *ledger, const char *key, const char *value, struct orch_err *err); /* in the open transaction */
 int ledger_meta_get(struct ledger *ledger, const char *key, char **value, struct orch_err *err); /* ORCH_EMISSING; malloc'd */
+#define LEDGER_ROWS_LOST "rows_lost" /* known of a ledger that ledger_regenerate made without all rows: a trial may be there without its fits */
 
 struct ledger_fit {
 	uint8_t key[LEDGER_KEY];

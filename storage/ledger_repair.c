@@ -228,6 +228,8 @@ static int copy_rows(struct copy *copy, uint64_t *lost, struct orch_err *err)
 	*lost = copy->bad > missing ? copy->bad : missing;
 	if (gone && !*lost)
 		*lost = 1; /* pages were damaged; how many rows they held cannot be told */
+	if (!code && *lost)
+		code = ledger_meta_set(copy->to, LEDGER_ROWS_LOST, "true", err);
 	return code ? code : ledger_flush(copy->to, err);
 }
 
