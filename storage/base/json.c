@@ -2,11 +2,11 @@
  * free of the locale in every version. */
 #include "storage/base/json.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/base/decimal.h"
 #include "storage/base/file.h"
 #include "storage/base/mem.h"
 
@@ -48,6 +48,12 @@ static void write_real(struct text_buf *out, double value)
 	text_add(out, text_number(value, number));
 	if (!number[strcspn(number, ".e")])
 		text_add(out, ".0");
+}
+
+static void write_integer(struct text_buf *out, int64_t value)
+{
+	char number[DECIMAL_MAX];
+	text_add_bytes(out, number, decimal_integer(value, number));
 }
 
 static void new_line(struct writer *writer)
@@ -126,7 +132,7 @@ static void write_value(struct writer *writer, const json_t *value)
 		write_text(writer->out, json_string_value(value), json_string_length(value));
 		break;
 	case JSON_INTEGER:
-		text_addf(writer->out, "%" PRId64, (int64_t)json_integer_value(value));
+		write_integer(writer->out, (int64_t)json_integer_value(value));
 		break;
 	case JSON_REAL:
 		write_real(writer->out, json_real_value(value));

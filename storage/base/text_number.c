@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "storage/base/decimal.h"
 #include "storage/base/err.h"
 #include "storage/base/text.h"
 
@@ -38,9 +39,11 @@ const char *text_number(double value, char out[TEXT_NUMBER_MAX])
 	if (!isfinite(value))
 		return out;
 	if (fabs(value) < 1e15 && value == (double)(int64_t)value && !(value == 0 && signbit(value))) {
-		snprintf(out, TEXT_NUMBER_MAX, "%" PRId64, (int64_t)value);
+		decimal_integer((int64_t)value, out);
 		return out;
 	}
+	if (decimal_shortest(value, out))
+		return out;
 	locale_t before = uselocale(plain_locale());
 	/* 15 digits are always kept by a normal double, so fewer need no attempt (%g drops zeros); subnormal ones hold less. */
 	for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
