@@ -143,7 +143,7 @@ static void add_place(struct text_buf *out, const char *id, const char *text, co
 	char shown[TEXT_NUMBER_MAX], all[TEXT_NUMBER_MAX];
 	char *caption = of > most ? text_format("%s; the %s of %s %s", text, text_count(most, shown), text_count(of, all), which) : mem_text(text);
 
-	text_addf(out, "<figure><div class=\"chart\" id=\"%s\" role=\"img\" aria-label=\"%s\"></div><figcaption>%s</figcaption></figure>\n", id, caption, caption);
+	text_addf(out, "<figure class=\"live\"><div class=\"chart\" id=\"%s\" role=\"img\" aria-label=\"%s\"></div><figcaption>%s</figcaption></figure>\n", id, caption, caption);
 	free(caption);
 }
 

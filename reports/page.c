@@ -28,7 +28,13 @@ static const char style[] =
 	"td.t{min-width:15rem}td.n,th.n{text-align:right}td.n{white-space:nowrap}.track{display:block;position:relative;height:.7rem;min-width:10rem;margin-top:.35rem}.track i{position:absolute;top:0;bottom:0;background:var(--accent)}\n"
 	".track i.low{background:var(--bad)}.track u{position:absolute;top:45%;height:1px;background:var(--ink)}.track s{position:absolute;top:-.15rem;bottom:-.15rem;width:1px;background:var(--soft)}\n"
 	"pre{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;overflow-x:auto;font-size:.85rem}code{font-size:.9em}\n"
-	"@media print{body{max-width:none;margin:0;font-size:11px}th{cursor:auto}figure,.figure,tr{break-inside:avoid}figure svg{min-width:0}*{print-color-adjust:exact}}\n";
+	".onpaper{display:none}\n"
+	"@page{margin:14mm 12mm}\n"
+	"@media print{body{max-width:none;margin:0;padding:0;font-size:11px}h1{font-size:20px}h2{font-size:14px;margin:1.4rem 0 .2rem;break-after:avoid}h2+p{break-after:avoid}p.answer{font-size:13px}"
+	"figure,.figure,tr{break-inside:avoid}figure{margin:.8rem 0;overflow:visible}figure svg{min-width:0;max-height:44vh}.figures{grid-template-columns:repeat(4,1fr);gap:.5rem}.figure{padding:.5rem .6rem}"
+	".figure b{font-size:14px}.figure b.long{font-size:12px}.live{display:none}.onpaper{display:block}.pictures{display:block}.wrap,pre{overflow:visible}pre{white-space:pre-wrap}"
+	"table{font-size:9px}thead{display:table-header-group}th{cursor:auto;white-space:normal;font-size:9px}th,td{padding:.15rem .5rem .15rem 0}td,td:first-child,td.t{min-width:0}td.n{white-space:normal;overflow-wrap:anywhere}"
+	"figcaption,p.sub{font-size:10px}.track{min-width:5rem}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 static const char script[] =
 	"document.querySelectorAll('table').forEach(t=>{const h=[...t.tHead.rows[0].cells];h.forEach((c,i)=>{c.tabIndex=0;let up=false;"

@@ -305,8 +305,13 @@ void round_page_pictures(struct text_buf *out, const char *folder, bool interact
 	for (const struct plot *plot = plot_table; plot->name; plot++) {
 		char *name = text_format("08_plots/%s.svg", plot->name), *path = file_join(folder, name);
 
-		if (plot->scope == PLOT_ROUND && !(interactive && charts_replace(plot->name)))
+		bool replaced = interactive && charts_replace(plot->name);
+
+		if (plot->scope == PLOT_ROUND) {
+			text_add(out, replaced ? "<div class=\"onpaper\">" : "");
 			page_svg(out, path, plot->caption);
+			text_add(out, replaced ? "</div>\n" : "");
+		}
 		free(name);
 		free(path);
 	}
