@@ -26,8 +26,9 @@ check forest__round_page_tells_the_seeds grep -q 'over 3 seeds</span><b[^>]*>[0-
 check forest__round_page_has_the_table grep -q 'How often folds choose each feature</h2>' forest/rounds/round_000/report.html
 check forest__report_tells_them_too grep -q 'over 3 seeds' forest/report/report.html
 
-# On paper a chart that a script draws is a picture: as many of one as of the other (a build without npm has neither).
-same report__charts_are_pictures_on_paper "$(grep -o '<div class="onpaper"><figure>' forest/report/report.html | wc -l)" "$(grep -oE '<figure class="live"><div class="chart" id="chart-(lofo|history|parallel)"' forest/report/report.html | wc -l)"
+# On paper a chart that a script draws is a picture (a build without npm has neither, and shows the picture everywhere).
+count() { grep -oE "$1" forest/report/report.html | wc -l; }
+check report__charts_are_pictures_on_paper test "$(count '<div class="onpaper"><figure>')" -ge "$(count '<figure class="live"><div class="chart" id="chart-(lofo|history|parallel)"')"
 
 # Killed at a commit in the middle of these fits: the rounds are the same, each fit is there once.
 ORCH_FAULT=count:$PWD/steps "$ORCH" start -q forest.yaml --dir again >/dev/null 2>&1
