@@ -145,7 +145,7 @@ crash-sweep: all $(BUILD)/broken/orch ## killed at 240 of its durable steps, res
 
 DRILL_POINTS ?= 240
 drills: all $(CRASH_TOOLS) $(BUILD)/broken/orch ## every fault drill at DRILL_POINTS=240 points, then random kills for SOAK_MINUTES=10
-	@$(TEST_ENV) CRASH_POINTS=$(DRILL_POINTS) FLIPS=1000 SOAK_MINUTES=$(or $(SOAK_MINUTES),10) tests/run $(CRASH_TESTS) tests/crash/soak.sh
+	@$(TEST_ENV) CRASH_POINTS=$(DRILL_POINTS) FLIPS=1000 RESTORE_DENSITY=40 SOAK_MINUTES=$(or $(SOAK_MINUTES),10) tests/run $(CRASH_TESTS) tests/crash/soak.sh
 
 $(BUILD)/tests/crash/%: tests/crash/%.c
 	@mkdir -p $(@D)

@@ -10,6 +10,7 @@
 #include "orchestrator/display.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/probe.h"
+#include "orchestrator/round_restore.h"
 #include "orchestrator/round_run.h"
 #include "orchestrator/stage.h"
 #include "orchestrator/warm_start.h"
@@ -380,41 +381,25 @@ static int recover_ledger(struct campaign *campaign, struct orch_err *err)
 	return code;
 }
 
-static int set_aside(struct campaign *campaign, unsigned round, const char *path, const char *why, struct orch_err *err)
+/* From its bundle where that holds; else what is there is set aside, and *again says that the round is done anew. */
+static int mend_round(struct campaign *campaign, unsigned round, const char *manifest_hash, const char *why, bool *again, struct orch_err *err)
 {
-	char *to = NULL;
-	int code = ORCH_EBUSY;
+	char *path = campaign_round_path(campaign, round), *to = NULL;
+	struct orch_err missing = {0};
+	int code = round_restore(campaign, round, manifest_hash, &to, &missing);
 
-	for (unsigned n = 0; code == ORCH_EBUSY && n < 1000; n++) {
-		char name[64];
-
-		free(to);
-		snprintf(name, sizeof name, "rounds/.damaged_round_%03u_%u", round, n);
-		to = campaign_dir_path(campaign->dir, name);
-		code = file_exists(to) ? ORCH_EBUSY : file_publish(path, to, err);
+	*again = code == ORCH_EMISSING;
+	if (*again) {
+		code = file_exists(path) ? round_set_aside(campaign, round, &to, err) : 0;
+	} else if (code) {
+		code = orch_fail(err, code, "%s", missing.text);
 	}
 	if (!code)
-		text_addf(&campaign->kept, "round %u: done again, it was damaged (%s); what was there is in %s\n", round, why, to);
+		text_addf(&campaign->kept, "round %u: %s, it was damaged (%s)%s%s\n", round, *again ? "done again" : "restored from its bundle", why,
+		        to ? "; what was there is in " : "", to ? to : "");
 	free(to);
+	free(path);
 	return code;
-}
-
-struct known_round {
-	unsigned round;
-	char manifest_hash[65];
-	bool found;
-};
-
-static int note_round(void *context, const struct ledger_round *row, struct orch_err *err)
-{
-	struct known_round *known = context;
-
-	(void)err;
-	if (row->round == known->round) {
-		known->found = true;
-		memcpy(known->manifest_hash, row->manifest_hash, sizeof known->manifest_hash);
-	}
-	return 0;
 }
 
 /* Every published round against its manifest, and the ledger's rows against the folders: a row without its folder is damage; a folder
@@ -423,10 +408,10 @@ static int check_rounds(struct campaign *campaign, const struct campaign_options
 {
 	for (unsigned round = 0;; round++) {
 		char *path = campaign_round_path(campaign, round), hash[65];
-		struct known_round known = {.round = round};
+		char known[65];
 		struct orch_err why = {0};
-		int code = ledger_each_round(campaign->ledger, note_round, &known, err);
-		bool there = file_exists(path), named = known.found && known.manifest_hash[0];
+		int code = round_known_manifest(campaign, round, known, err);
+		bool there = file_exists(path), named = known[0], again = false;
 
 		if (!code && !there && !named) {
 			free(path);
@@ -434,19 +419,19 @@ static int check_rounds(struct campaign *campaign, const struct campaign_options
 		}
 		if (!code && !there)
 			orch_fail(&why, ORCH_EDAMAGED, "the ledger names it, its folder is not there");
-		else if (!code && !round_dir_verify(path, hash, &why) && named && strcmp(hash, known.manifest_hash))
+		else if (!code && !round_dir_verify(path, hash, &why) && named && strcmp(hash, known))
 			orch_fail(&why, ORCH_EDAMAGED, "its manifest is not the one that the ledger names");
 		if (!code && why.code && options->redo_damaged)
-			code = there ? set_aside(campaign, round, path, why.text, err) : 0;
+			code = mend_round(campaign, round, known, why.text, &again, err);
 		else if (!code && why.code)
 			code = orch_fail(err, ORCH_EDAMAGED, "round %u is damaged: %s\nnothing was changed. orch verify %s lists it all; orch resume --redo-damaged %s sets the "
-			        "damaged round aside and does it again", round, why.text, campaign->dir->path, campaign->dir->path);
+			        "damaged round aside, and restores it from its bundle or, where that does not hold, does it again", round, why.text, campaign->dir->path, campaign->dir->path);
 		else if (!code)
 			text_addf(&campaign->kept, "round %u: kept, all its files hold\n", round);
 		free(path);
 		if (code)
 			return code;
-		if (why.code)
+		if (again)
 			return 0; /* from here on everything is done again; later rounds that hold are found when they are reached */
 	}
 }

@@ -54,7 +54,7 @@ struct campaign {
 struct campaign_options {
 	bool allow_large;   /* go above limits */
 	bool allow_drift;   /* data, spec or version may differ from what the campaign was started with; recorded */
-	bool redo_damaged;  /* set damaged rounds aside and do them again */
+	bool redo_damaged;  /* set damaged rounds aside, and restore them from their bundles or do them again */
 	const char *dir;    /* folder, or NULL: the spec's name beside the spec */
 };
 /* Prepare data, plan, check limits, create the folder, open everything. spec is taken on success only. */

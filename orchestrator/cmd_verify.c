@@ -58,9 +58,9 @@ static void say_next(const struct arguments *arguments, const char *campaign, si
 	if (!bad)
 		command_next(arguments, "%s show %s", command_program(), path);
 	else if (all_derived && !arguments_flag(arguments, "--rebuild"))
-		command_next(arguments, "%s verify --rebuild %s   (only derived things are damaged: they can be made again)", command_program(), path);
+		command_next(arguments, "%s verify --rebuild %s   (what is damaged can be made again, or restored from bundles)", command_program(), path);
 	else
-		command_next(arguments, "%s resume --redo-damaged %s   (sets damaged rounds aside and does them again)", command_program(), path);
+		command_next(arguments, "%s resume --redo-damaged %s   (sets damaged rounds aside and does again what no bundle holds)", command_program(), path);
 	free(path);
 }
 

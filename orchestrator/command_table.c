@@ -14,7 +14,7 @@ static const struct command_option start_options[] = {
 	QUIET, END};
 static const struct command_option resume_options[] = {
 	{"--allow-drift", NULL, "go on although data, campaign file or orch's build changed; recorded in progress.jsonl"},
-	{"--redo-damaged", NULL, "set damaged rounds aside and do them again"},
+	{"--redo-damaged", NULL, "set damaged rounds aside; restore them from their bundles, or do them again"},
 	{"--detach", NULL, "run in the background, output to DIR/orch.log"},
 	QUIET, END};
 static const struct command_option status_options[] = {

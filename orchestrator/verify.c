@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "orchestrator/campaign_report.h"
+#include "orchestrator/round_restore.h"
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
@@ -120,24 +121,37 @@ static size_t count_files(const char *path)
 	return count;
 }
 
+/* What to add to a damaged round's text: where it can come back from. */
+static const char *remedy(const struct verifying *verifying, unsigned round, const char *known, bool *restorable)
+{
+	char *name = text_format("bundles/round_%03u.tar.zst", round), *bundle = inside(verifying, name);
+
+	*restorable = round_bundle_holds(bundle, known ? known : "");
+	free(name);
+	free(bundle);
+	return *restorable ? "; its bundle holds it" : "; no bundle holds it: its fits are in the ledger, its files are made again from them";
+}
+
 static bool check_round(struct verifying *verifying, unsigned round, const char *path)
 {
 	char what[32], key[16], hash[65] = "";
-	const char *known;
+	const char *known, *from;
+	bool restorable;
 	struct orch_err err = {0};
 
 	snprintf(what, sizeof what, "round_%03u", round);
 	snprintf(key, sizeof key, "%u", round);
 	known = json_get_text(verifying->known, key, NULL);
 	if (!file_exists(path))
-		note(verifying, what, false, false, "its folder is not there");
-	else if (round_dir_verify(path, hash, &err))
-		note(verifying, what, false, false, "%s", err.text);
-	else if (known && strcmp(known, hash))
-		note(verifying, what, false, false, "its manifest is not the one that the ledger names");
-	else if (!known)
+		orch_fail(&err, ORCH_EDAMAGED, "its folder is not there");
+	else if (!round_dir_verify(path, hash, &err) && known && strcmp(known, hash))
+		orch_fail(&err, ORCH_EDAMAGED, "its manifest is not the one that the ledger names");
+	if (err.code) {
+		from = remedy(verifying, round, known, &restorable);
+		note(verifying, what, false, restorable, "%s%s", err.text, from);
+	} else if (!known) {
 		note(verifying, what, false, true, "its files hold, but the ledger does not know it yet");
-	else {
+	} else {
 		note(verifying, what, true, false, "all %zu files hold", count_files(path));
 		return true;
 	}
@@ -345,15 +359,27 @@ out:
 
 static int seal(struct campaign *campaign, unsigned round, struct text_buf *said, struct orch_err *err)
 {
-	char *path = campaign_round_path(campaign, round);
+	char *path = campaign_round_path(campaign, round), *aside = NULL, known[65], hash[65];
 	struct orch_err why = {0};
-	int code = 0;
+	int code = round_known_manifest(campaign, round, known, err);
+	bool holds = !code && file_exists(path) && !round_dir_verify(path, hash, &why) && (!known[0] || !strcmp(hash, known));
 
-	if (!file_exists(path) || round_dir_verify(path, NULL, &why)) {
-		text_addf(said, "round %u: left as it is, it is damaged: orch resume --redo-damaged does it again\n", round);
-	} else {
-		code = campaign_seal_round(campaign, round, err);
+	if (!code && !holds) {
+		orch_err_clear(&why);
+		code = round_restore(campaign, round, known, &aside, &why);
+		holds = !code;
+		if (code == ORCH_EMISSING) {
+			text_addf(said, "round %u: left as it is, it is damaged and no bundle holds it: orch resume --redo-damaged does it again\n", round);
+			code = 0;
+		} else if (code) {
+			orch_fail(err, code, "%s", why.text);
+		} else {
+			text_addf(said, "round %u: restored from its bundle%s%s\n", round, aside ? "; what was there is in " : "", aside ? aside : "");
+		}
 	}
+	if (!code && holds)
+		code = campaign_seal_round(campaign, round, err);
+	free(aside);
 	free(path);
 	return code;
 }
@@ -382,11 +408,13 @@ int verify_rebuild(struct campaign *campaign, struct text_buf *said, struct orch
 	int code = mend_progress(campaign, said, err);
 
 	for (;; rounds++) {
-		char *path = campaign_round_path(campaign, rounds);
+		char *path = campaign_round_path(campaign, rounds), known[65] = "";
 		bool there = file_exists(path);
 
 		free(path);
-		if (!there || code)
+		if (!code)
+			code = round_known_manifest(campaign, rounds, known, err);
+		if (code || (!there && !known[0]))
 			break;
 		code = seal(campaign, rounds, said, err);
 	}

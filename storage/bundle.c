@@ -305,7 +305,7 @@ static int compare_with_round(const struct checking *checking, const char *round
 	return code;
 }
 
-int bundle_verify(const char *bundle_path, const char *round_path, struct orch_err *err)
+static int verify(const char *bundle_path, const char *round_path, char manifest_hash[65], struct orch_err *err)
 {
 	struct checking checking = {.path = bundle_path};
 	struct manifest said = {0};
@@ -320,11 +320,27 @@ int bundle_verify(const char *bundle_path, const char *round_path, struct orch_e
 		code = compare_members(&checking, &said, err);
 	if (!code && round_path)
 		code = compare_with_round(&checking, round_path, err);
+	if (!code && manifest_hash) {
+		struct hash hash;
+		hash_begin(&hash);
+		hash_add(&hash, checking.manifest.data, checking.manifest.length);
+		hash_end_hex(&hash, manifest_hash);
+	}
 	manifest_release(&said);
 	manifest_release(&checking.found);
 	text_buf_release(&checking.manifest);
 	text_buf_release(&checking.complete);
 	return code;
+}
+
+int bundle_verify(const char *bundle_path, const char *round_path, struct orch_err *err)
+{
+	return verify(bundle_path, round_path, NULL, err);
+}
+
+int bundle_manifest(const char *bundle_path, char manifest_hash[65], struct orch_err *err)
+{
+	return verify(bundle_path, NULL, manifest_hash, err);
 }
 
 /* --- unpacking: beside, checked, published --- */

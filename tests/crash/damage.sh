@@ -2,7 +2,7 @@
 # Damage at rest: one bit is flipped in a finished campaign - ledger, rounds, bundles, prepared data, logs - and `orch verify` must say so (exit 5) and name the
 # file; with the bit flipped back nothing is left to find. Unused bytes of SQLite's pages are exempt: there the ledger's rows must still read as before.
 # Then derived things are removed or damaged and made again.
-#   FLIPS=40 tests/crash/damage.sh
+#   FLIPS=40 RESTORE_DENSITY=2 tests/crash/damage.sh
 source "$(dirname "$0")/lib.sh"
 FLIPS=${FLIPS:-40}
 RANDOM=${FLIP_SEED:-1}
@@ -49,4 +49,27 @@ expect damage__derived_things_are_missed 5 'rebuild' "$ORCH" verify "$dir"
 expect damage__derived_things_are_made_again 0 '' "$ORCH" verify --rebuild "$dir"
 same damage__made_again_they_are_the_same "$(digest "$dir")" "$before"
 check damage__rebuilt_all_holds "$ORCH" verify "$dir"
+
+# A round that is damaged or gone comes back from its bundle, whatever was there is kept; a kill in the middle of that costs nothing.
+printf 'x' >>"$dir/rounds/round_000/report.html"
+rm -rf "$dir/rounds/round_001"
+expect damage__restorable_rounds_are_told 5 'round_001 .*its bundle holds it' "$ORCH" verify "$dir"
+expect damage__rounds_come_back 0 'round 0: restored from its bundle; what was there is in' "$ORCH" verify --rebuild "$dir"
+same damage__as_they_were "$(digest "$dir")" "$before"
+killed=0
+for ((step = 1; step < 400; step += 1 + step / ${RESTORE_DENSITY:-2})); do
+	rm -rf "$dir/rounds/round_000"
+	ORCH_FAULT=kill@$step "$ORCH" verify --rebuild -q "$dir" >/dev/null 2>&1 && break
+	"$ORCH" verify --rebuild -q "$dir" >"$WORK/out" 2>&1 && [ "$(digest "$dir")" = "$before" ] || echo "# killed at step $step: $(tail -n 1 "$WORK/out")"
+	killed=$((killed + 1))
+done >"$WORK/kills" 2>/dev/null
+cat "$WORK/kills"
+tell damage__killed_while_restoring "$(grep -c . "$WORK/kills")" $killed "did not come back"
+# Without a bundle it is made again from the ledger.
+printf 'x' >>"$dir/rounds/round_001/report.html"
+rm "$dir/bundles/round_001.tar.zst"
+expect damage__no_bundle_is_told 5 'no bundle holds it' "$ORCH" verify "$dir"
+expect damage__no_bundle_no_rebuild 5 'round 1: left as it is' "$ORCH" verify --rebuild "$dir"
+expect damage__no_bundle_done_again 0 'round 1: done again, it was damaged' "$ORCH" resume --redo-damaged "$dir"
+same damage__done_again_it_is_the_same "$(digest "$dir")" "$before"
 finish

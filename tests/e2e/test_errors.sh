@@ -119,7 +119,7 @@ check damage__progress_whole_again bash -c "tail -c 1 torn/progress.jsonl | od -
 cp -a whole round && printf x >>round/rounds/round_000/01_hpo/trials.csv
 expect damage__round 5 'trials.csv' "$ORCH" verify round
 expect damage__round_resume 5 'redo-damaged' "$ORCH" resume round
-expect damage__round_redone 0 'done again' "$ORCH" resume --redo-damaged round
+expect damage__round_restored 0 'round 0: restored from its bundle, it was damaged' "$ORCH" resume --redo-damaged round
 same damage__round_same_bytes "$(digest round)" "$(digest whole)"
 cp -a whole bundle && printf x | dd of=bundle/bundles/round_000.tar.zst bs=1 seek=200 conv=notrunc 2>/dev/null
 expect damage__bundle 5 'bundle' "$ORCH" verify bundle
