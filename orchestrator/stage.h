@@ -84,9 +84,12 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err);
 int stage_dropped_write(const struct stage_context *context, struct orch_err *err);
 int stage_comparison_write(const struct stage_context *context, struct orch_err *err);
 int stage_diagnostics_write(const struct stage_context *context, struct orch_err *err);
-/* The content of 07_diagnostics/effects.json. New reference. */
+/* The content of 07_diagnostics/effects.json. New reference. Writes shap.json and the table beside it. */
 int stage_effects_write(const struct stage_context *context, json_t **out, struct orch_err *err);
 int stage_stability_write(const struct stage_context *context, struct orch_err *err);
+struct saved_model;
+/* 07_diagnostics/shap.json and shap.csv/.parquet; model: the baseline's, NULL where engine saves none. */
+int stage_shap_write(const struct stage_context *context, const char *engine, const struct saved_model *model, struct orch_err *err);
 int stage_plots_write(const struct stage_context *context, struct orch_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* 07_diagnostics: what plots and tables show beyond scores, computed once. Four parts that need nothing of each other and run beside LOFO:
- * predictions.json from the stored out-of-fold predictions, search.json from the trials, data.json from the columns, effects.json from the model. */
+ * predictions.json from the stored out-of-fold predictions, search.json from the trials, data.json from the columns, effects.json and shap.json from the
+ * model. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

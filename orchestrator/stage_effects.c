@@ -1,4 +1,5 @@
-/* The part of 07_diagnostics that asks the saved model: effects.json, the partial dependence of the prediction on each feature. */
+/* The part of 07_diagnostics that asks the saved model: effects.json, the partial dependence of the prediction on each feature. The model is read once, for
+ * stage_shap.c too. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,16 +89,16 @@ static int predict(void *state, const double *values, size_t rows, double *out, 
 	return saved_model_predict(state, values, rows, out, err);
 }
 
-/* The baseline's engine saved a model, and one that can be asked here. */
-static bool has_model(const struct stage_context *context)
+/* The baseline's engine; malloc'd, "" where it saved no model. */
+static char *engine_of(const struct stage_context *context)
 {
-	char *path = text_format("%s/%s/input.json", context->work, stage_table[STAGE_BASELINE].name);
+	char *path = text_format("%s/%s/input.json", context->work, stage_table[STAGE_BASELINE].name), *engine;
 	json_t *input = NULL;
-	bool has = file_exists(path) && !json_read_file(path, &input, NULL) && saved_model_known(json_get_text(input, "engine", ""));
 
+	engine = mem_text(file_exists(path) && !json_read_file(path, &input, NULL) ? json_get_text(input, "engine", "") : "");
 	json_decref(input);
 	free(path);
-	return has;
+	return engine;
 }
 
 /* An engine that saves no model, an angle (whose two outputs mean nothing alone) and several classes have no effects: an empty list. */
@@ -105,9 +106,10 @@ int stage_effects_write(const struct stage_context *context, json_t **out, struc
 {
 	const struct study *study = context->study;
 	struct asked asked = {.study = study};
-	bool possible = has_model(context) && !study->angle && (study->task != ENGINE_CLASSIFICATION || study->classes == 2);
+	char *engine = engine_of(context);
+	bool known = saved_model_known(engine), possible = known && !study->angle && (study->task != ENGINE_CLASSIFICATION || study->classes == 2);
 	json_t *list = NULL;
-	int code = possible ? read_model(context, &asked, err) : 0;
+	int code = known ? read_model(context, &asked, err) : 0;
 
 	if (!code && possible) {
 		struct effects_model model = {.state = asked.model, .outputs = study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs,
@@ -118,9 +120,14 @@ int stage_effects_write(const struct stage_context *context, json_t **out, struc
 			code = effects(&model, asked.values, asked.rows, asked.columns, study->feature_count, EFFECTS_SHOWN, &list, err);
 	}
 	if (!code)
+		code = stage_shap_write(context, study->spec->models[study->model].engine, asked.model, err);
+	if (code)
+		json_decref(list);
+	else
 		*out = json_pack("{s:I, s:s, s:o}", "rows", (json_int_t)asked.rows, "of", study->task == ENGINE_CLASSIFICATION ? study->class_names[1] : study->target_names[0], "features",
 		        list ? list : json_array());
 	saved_model_close(asked.model);
+	free(engine);
 	free(asked.inputs);
 	free(asked.columns);
 	free(asked.values);

@@ -275,6 +275,14 @@ unsigned colour_diverging(double at)
 	return along(stops, sizeof stops / sizeof *stops, round((at + 1) * 20) / 40);
 }
 
+unsigned colour_low_high(double at)
+{
+	static const unsigned stops[] = {COLOUR_ACCENT, 0x8b7fd1, 0xc76f8f, COLOUR_BEST};
+
+	at = at > 0 ? at < 1 ? at : 1 : 0; /* NaN is 0 */
+	return along(stops, sizeof stops / sizeof *stops, round(at * 15) / 15);
+}
+
 unsigned colour_series(size_t index)
 {
 	static const unsigned colours[] = {COLOUR_ACCENT, COLOUR_BEST, COLOUR_THIRD, COLOUR_FOURTH, 0x0891b2, 0xca8a04, 0xdb2777, 0x64748b};

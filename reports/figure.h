@@ -72,6 +72,8 @@ char *text_shortened(const char *text, double size, double width);
 unsigned colour_viridis(double at);
 /* red - white - blue at -1..1, in 41 steps. */
 unsigned colour_diverging(double at);
+/* Blue - orange at 0..1, in 16 steps, none of them pale or dark: dots that are seen on light and dark pages. */
+unsigned colour_low_high(double at);
 /* Colours for several series: 0 is the accent. */
 unsigned colour_series(size_t index);
 

@@ -32,10 +32,16 @@ campaign two churn "price, heading, species, shop" "{k: 3}" "{engine: forest, tr
 campaign three species "price, heading, churn, shop" "{k: 3}" "{engine: forest, trees: 10}" "$FOREST"
 
 plots_of() { (cd "$1/rounds/round_000/08_plots" && ls ./*.svg | sed 's/^..//; s/\.svg$//' | tr '\n' ' '); }
-same plots__of_numbers "$(plots_of number)" "correlation drift effects error_by_category error_by_target fold_scores history lofo parallel param_importance predicted_actual rec residuals residuals_features residuals_fitted selection slices "
-same plots__of_directions "$(plots_of angle)" "angle_bands angle_error correlation drift error_by_group fold_scores history lofo parallel param_importance rec residuals_features selection slices "
-same plots__of_two_classes "$(plots_of two)" "calibration confusion correlation drift effects error_by_category fold_scores history lift lofo parallel param_importance pr roc scores selection slices thresholds "
-same plots__of_three_classes "$(plots_of three)" "calibration confusion correlation drift error_by_category fold_scores history lofo parallel param_importance pr roc selection slices "
+same plots__of_numbers "$(plots_of number)" "correlation drift effects error_by_category error_by_target fold_scores history lofo parallel param_importance predicted_actual rec residuals residuals_features residuals_fitted selection shap shap_importance slices "
+same plots__of_directions "$(plots_of angle)" "angle_bands angle_error correlation drift error_by_group fold_scores history lofo parallel param_importance rec residuals_features selection shap_importance slices "
+same plots__of_two_classes "$(plots_of two)" "calibration confusion correlation drift effects error_by_category fold_scores history lift lofo parallel param_importance pr roc scores selection shap shap_importance slices thresholds "
+same plots__of_three_classes "$(plots_of three)" "calibration confusion correlation drift error_by_category fold_scores history lofo parallel param_importance pr roc selection shap_importance slices "
+
+# Contributions: every feature once, the most moving first, shares of one whole; what they add up to is said.
+shares() { awk -F, 'NR > 1 { n++; sum += $NF; if (NR > 2 && $3 > last) bad = 1; last = $3 } END { printf "%d %.6f %s", n, sum, bad ? "unordered" : "ordered" }' "$1/rounds/round_000/07_diagnostics/shap.csv"; }
+same shap__table_of_numbers "$(shares number)" "$(($(wc -l <number/rounds/round_000/07_diagnostics/shap.csv) - 1)) 1.000000 ordered"
+same shap__table_of_classes "$(shares three)" "$(($(wc -l <three/rounds/round_000/07_diagnostics/shap.csv) - 1)) 1.000000 ordered"
+same shap__says_what_it_adds_up_to "$(grep -ohE '"scale": ?"[a-z -]*"' number/rounds/round_000/07_diagnostics/shap.json two/rounds/round_000/07_diagnostics/shap.json | tr -d ' ' | tr '\n' ' ')" '"scale":"target" "scale":"probability" '
 same plots__over_rounds "$(cd number/report/plots && ls ./*.svg | tr '\n' ' ')" "./features_score.svg ./rank_by_round.svg ./stage_cost.svg "
 
 # Well-formed: one root, every tag closed, every attribute quoted. A parser for what orch writes; anything else is a failure.
