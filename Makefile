@@ -8,7 +8,7 @@ VERSION := 0.1.0
 
 # --- what the machine must have -------------------------------------------------------------------------------------
 APT_PACKAGES := gcc make pkg-config libc6-dev libsqlite3-dev libjansson-dev libfyaml-dev libopenblas-dev liblapacke-dev \
-	libxgboost-dev libgit2-dev libarchive-dev libxlsxwriter-dev nettle-dev libcmocka-dev git sqlite3 strace e2fsprogs zstd procps binutils util-linux bsdextrautils ca-certificates gnuplot-nox fonts-inter
+	libxgboost-dev libgit2-dev libarchive-dev libxlsxwriter-dev nettle-dev libcmocka-dev git sqlite3 strace e2fsprogs zstd procps binutils util-linux bsdextrautils ca-certificates gnuplot-nox fonts-inter fonts-wqy-microhei
 # DuckDB's library and header come from npm packages of one version line; the checksums pin them.
 DUCKDB_LIBRARY := @duckdb/node-bindings-linux-x64@1.4.4-r.4
 DUCKDB_LIBRARY_SHA512 := 8c14cbfd6bdfc312d3a056bfa551df4fa7a532d96d2469dcdf04aec590fd39f325b62b7d614755152dfbbc1150cd7313d59f0e5a3b528cc87eccf2b13b01cb1c
