@@ -67,6 +67,8 @@ static const char *boosted_group_obstacle(const struct boosted_lofo *lofo, const
 
 	if (variant->left_out_count >= lofo->view.columns)
 		return "trained from the start: no feature is left";
+	if (lofo->fit.own)
+		return NULL;
 	if (lofo->view.complete)
 		return boosted_left_out(variant, 0) ? "trained from the start: the first column is left out" : NULL;
 	for (size_t c = 0; c < lofo->view.columns && !gaps; c++)
@@ -88,7 +90,9 @@ static int boosted_begin(struct boosted_lofo *lofo, unsigned trees, struct orch_
 		if (!lofo->first)
 			code = orch_fail(err, ORCH_ENOMEM, "no memory for the uses of %zu columns", lofo->view.columns);
 	}
-	for (unsigned o = 0; o < lofo->fit.count && code == 0; o++)
+	for (unsigned o = 0; o < lofo->fit.count && code == 0 && lofo->fit.own; o++)
+		hist_first_use(&lofo->fit.own[o].model, lofo->view.columns, lofo->first + o * lofo->view.columns);
+	for (unsigned o = 0; o < lofo->fit.count && code == 0 && !lofo->fit.own; o++)
 		code = xgboost_model_first_use(lofo->fit.models[o], lofo->view.category, lofo->view.columns,
 		        xgboost_groups(job->data), lofo->first + o * lofo->view.columns, err);
 	return code;
@@ -102,11 +106,12 @@ static void boosted_end(struct boosted_lofo *lofo)
 	free(lofo->first);
 }
 
-/* Rounds of an output's base booster that know nothing of what is left out. */
+/* Rounds of an output's base booster that know nothing of what is left out. Trees that are grown here without the first column
+ * take the root's sum from the next one, as the library would: none is shared. */
 static uint32_t boosted_prefix(const struct boosted_lofo *lofo, const struct engine_variant *variant, unsigned output)
 {
 	const uint32_t *first = lofo->first + output * lofo->view.columns;
-	uint32_t prefix = UINT32_MAX;
+	uint32_t prefix = lofo->fit.own && boosted_left_out(variant, 0) ? 0 : UINT32_MAX;
 
 	for (size_t i = 0; i < variant->left_out_count; i++)
 		if (first[variant->left_out[i]] < prefix)
@@ -172,6 +177,28 @@ static int boosted_continue(struct boosted_lofo *lofo, const struct engine_varia
 	return code == 0 ? xgboost_settle(out, trees, err) : code;
 }
 
+/* The same for boosters that are grown here. */
+static int boosted_continue_own(struct boosted_lofo *lofo, const struct engine_variant *variant, unsigned trees, unsigned output,
+        struct xgboost_own *out, struct orch_err *err)
+{
+	struct xgboost_own *base = &lofo->fit.own[output];
+	uint32_t prefix = boosted_prefix(lofo, variant, output);
+	bool *closed = mem_array(lofo->view.columns, sizeof(*closed));
+	int code = closed ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for %zu columns", lofo->view.columns);
+
+	for (size_t c = 0; c < lofo->view.columns && code == 0; c++)
+		closed[c] = boosted_left_out(variant, c);
+	out->params = base->params;
+	if (lofo->fit.count > 1)
+		xgboost_view_output(&lofo->view, output);
+	if (code == 0)
+		code = hist_model_prefix(&base->model, prefix < trees ? prefix : trees, &out->model, err);
+	if (code == 0)
+		code = hist_train(&lofo->fit.bins, &out->params, lofo->view.label, lofo->view.weight, closed, trees, &out->model, err);
+	free(closed);
+	return code;
+}
+
 /* The group's boosters; out is released by the caller whatever the outcome. */
 static int boosted_fit(
         struct boosted_lofo *lofo, const struct xgboost_group *group, struct xgboost_fit *out, struct orch_err *err)
@@ -179,10 +206,19 @@ static int boosted_fit(
 	const struct engine_variant *variant = &lofo->job->variants[group->variants[0]];
 	int code;
 
-	out->models = mem_array(lofo->fit.count, sizeof(*out->models));
-	if (!out->models)
+	if (lofo->fit.own)
+		out->own = mem_array(lofo->fit.count, sizeof(*out->own));
+	else
+		out->models = mem_array(lofo->fit.count, sizeof(*out->models));
+	if (!out->own && !out->models)
 		return orch_fail(err, ORCH_ENOMEM, "no memory for %u boosters", lofo->fit.count);
 	out->count = lofo->fit.count;
+	if (out->own) {
+		code = 0;
+		for (unsigned o = 0; o < out->count && code == 0; o++)
+			code = boosted_continue_own(lofo, variant, group->trees, o, &out->own[o], err);
+		return code;
+	}
 	code = boosted_shut_out(lofo, variant, err);
 	for (unsigned o = 0; o < out->count && code == 0; o++)
 		code = boosted_continue(lofo, variant, group->trees, o, &out->models[o], err);
@@ -242,7 +278,7 @@ static int boosted_same(
 	if (code == 0)
 		code = xgboost_view_matrix(&view, xgboost_max_bin(variant), job->threads, &matrix, err);
 	if (code == 0)
-		code = xgboost_fit_train(job, variant, &view, matrix, group->trees, &own, err);
+		code = xgboost_fit_library(job, variant, &view, matrix, group->trees, &own, err);
 	if (code == 0)
 		code = xgboost_fit_predict(&view, &own, group->trees, slow, err);
 	if (code == 0)

@@ -9,6 +9,8 @@
  * - the matrix without j has no missing cell and the one with j has: the same place;
  * - one feature of each fold, chosen by the seed, is trained both ways; when the bits differ, all that are in its job
  *   are retrained.
+ * Where the base is grown by engines/model/hist_trees.h its bins serve every set left out, and no feature is shut out by sampling; a set
+ * with the first column shares no trees, for the reason above, but the bins.
  * Such answers say why in their text. The number of threads does not matter: the library splits work by rows and nodes,
  * and chooses among features by gain and then by index (checked with 1, 2 and 3 threads). */
 #ifndef ENGINES_LOFO_BOOSTED_LOFO_H

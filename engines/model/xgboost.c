@@ -7,6 +7,8 @@
  * - Two classes: binary:logistic, more: multi:softprob; probabilities are the library's floats as they are.
  * - Trees: a fit of the largest number answers all smaller ones bit for bit, with early stopping too (xgboost_fit.h).
  * - Features left out: engines/lofo/boosted_lofo.h.
+ * - Most fits of numbers are grown by engines/model/hist_trees.h, with the same bits; the library bins the rows, and grows the first
+ *   rounds again for a check. Models that are kept are always the library's.
  * - Seed: a hash of the job's seed and the output; seed_per_iteration makes a round's draws independent of the rounds
  *   before it. What the library samples (subsample, colsample_*) it draws by position: there another column more
  *   or less is another draw for all. Bits depend on the number of threads, which is the job's. */
@@ -109,7 +111,7 @@ static const char *xgboost_objective(const struct engine_data *data, const char 
 }
 
 /* The library takes 31 bits. */
-static int64_t xgboost_seed(uint64_t seed, unsigned output)
+int64_t xgboost_seed(uint64_t seed, unsigned output)
 {
 	return (int64_t)(address_hash(address_text(seed, "xgboost"), output) >> 33);
 }
@@ -351,7 +353,13 @@ static uint64_t xgboost_memory(const struct engine_size *size, const json_t *par
 	double growing = xgboost_histogram_bytes(rows, columns, bins, nodes);
 	double trees = json_get_real(params, "trees", 100) * groups * outputs * xgboost_nodes(rows, params, true);
 
-	return (uint64_t)(1048576 + matrix * (size->variants > 1 ? 2 : 1) + fit + held + fmax(building, growing) +
+	if (size->complete && bins <= HIST_BINS_MOST && xgboost_own_size(size->rows, size->features)) { /* grown here, the first rounds in both places */
+		matrix += rows * columns;
+		fit += rows * 50 + (json_get_real(params, "max_depth", 6) + 1) * columns * fmin(bins, rows) * 16;
+		building = fmax(building, rows * columns * 17);
+	}
+
+	return (uint64_t)(1572864 + matrix * (size->variants > 1 ? 2 : 1) + fit + held + fmax(building, growing) +
 	                  0.3 * fmin(building, growing) + trees * (outputs > 1 ? 600 : 230));
 }
 

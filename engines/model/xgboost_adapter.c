@@ -25,8 +25,8 @@ struct xgboost_model {
 	X(XGBoosterFree) X(XGBoosterEvalOneIter) X(XGBoosterGetAttr) X(XGBoosterGetStrFeatureInfo) X(XGBoosterLoadModelFromBuffer) \
 	X(XGBoosterPredictFromDense) X(XGBoosterPredictFromDMatrix) X(XGBoosterSaveJsonConfig) X(XGBoosterSetAttr) X(XGBoosterSaveModelToBuffer) X(XGBoosterSetParam) \
 	X(XGBoosterSetStrFeatureInfo) X(XGBoosterSlice) X(XGBoosterUpdateOneIter) X(XGDMatrixCreateFromDense) X(XGDMatrixFree) \
-	X(XGDMatrixSetDenseInfo) X(XGDMatrixSetStrFeatureInfo) X(XGProxyDMatrixCreate) \
-	X(XGProxyDMatrixSetDataDense) X(XGQuantileDMatrixCreateFromCallback)
+	X(XGDMatrixGetDataAsCSR) X(XGDMatrixSetDenseInfo) X(XGDMatrixSetStrFeatureInfo) X(XGProxyDMatrixCreate) \
+	X(XGProxyDMatrixSetDataDense) X(XGQuantileDMatrixCreateFromCallback) X(XGBoostVersion)
 #define XGBOOST_POINTER(name) __typeof__(name) *name;
 #define XGBOOST_NAME(name) #name,
 static struct {
@@ -206,6 +206,107 @@ int xgboost_matrix_column_weights(struct xgboost_matrix *matrix, const float *we
 	if (xgboost.XGDMatrixSetDenseInfo(matrix->handle, "feature_weights", weight, matrix->columns, XGBOOST_FLOAT) != 0)
 		return xgboost_fail(err, "weighting the columns");
 	return 0;
+}
+
+bool xgboost_version_known(void)
+{
+	int major, minor, patch;
+
+	if (xgboost_load(NULL) != 0)
+		return false;
+	xgboost.XGBoostVersion(&major, &minor, &patch);
+	return major == 1 && minor == 7;
+}
+
+/* Where value is among the edges, or would be. */
+static size_t xgboost_edge(const float *edge, size_t count, float value)
+{
+	size_t low = 0;
+
+	while (count > 0) {
+		size_t half = count / 2;
+
+		if (edge[low + half] < value) {
+			low += half + 1;
+			count -= half + 1;
+		} else {
+			count = half;
+		}
+	}
+	return low;
+}
+
+/* The distinct values of a column, ascending, and each row's among them. False: too many. */
+static bool xgboost_column_bins(const float *cells, size_t rows, size_t columns, float *edge, size_t *count, uint8_t *bin)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < rows; i++) {
+		float value = cells[i * columns];
+		size_t at = xgboost_edge(edge, known, value);
+
+		if (at < known && edge[at] == value)
+			continue;
+		if (known == HIST_BINS_MOST)
+			return false;
+		memmove(edge + at + 1, edge + at, (known - at) * sizeof(*edge));
+		edge[at] = value;
+		known++;
+	}
+	for (size_t i = 0; i < rows; i++)
+		bin[i] = (uint8_t)xgboost_edge(edge, known, cells[i * columns]);
+	*count = known;
+	return true;
+}
+
+static int xgboost_bins_make(const float *cells, size_t rows, size_t columns, struct hist_bins *out, struct orch_err *err)
+{
+	struct hist_bins bins = {.rows = rows, .columns = columns};
+	bool fits = true;
+
+	bins.bin = mem_array(rows * columns, sizeof(*bins.bin));
+	bins.offset = mem_array(columns + 1, sizeof(*bins.offset));
+	bins.edge = mem_array(columns * HIST_BINS_MOST, sizeof(*bins.edge));
+	if (!bins.bin || !bins.offset || !bins.edge) {
+		hist_bins_release(&bins);
+		return orch_fail(err, ORCH_ENOMEM, "no memory for the bins of %zu x %zu cells", rows, columns);
+	}
+	for (size_t c = 0; c < columns && fits; c++) {
+		size_t count = 0;
+		float edge[HIST_BINS_MOST];
+
+		fits = xgboost_column_bins(cells + c, rows, columns, edge, &count, bins.bin + c * rows);
+		memcpy(bins.edge + bins.offset[c], edge, count * sizeof(*edge));
+		bins.offset[c + 1] = bins.offset[c] + (uint32_t)count;
+	}
+	if (!fits) {
+		hist_bins_release(&bins);
+		return orch_fail(err, ORCH_EFIT, "a column has more than %d bins", HIST_BINS_MOST);
+	}
+	*out = bins;
+	return 0;
+}
+
+/* The library gives a binned matrix back with the smallest value of each cell's bin. */
+int xgboost_matrix_bins(struct xgboost_matrix *matrix, struct hist_bins *out, struct orch_err *err)
+{
+	size_t rows = matrix->rows, columns = matrix->columns;
+	bst_ulong *start = mem_array(rows + 1, sizeof(*start));
+	unsigned *column = mem_array(rows * columns, sizeof(*column));
+	float *cells = mem_array(rows * columns, sizeof(*cells));
+	int code = start && column && cells ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for the bins of %zu x %zu cells", rows, columns);
+
+	if (code == 0 && xgboost.XGDMatrixGetDataAsCSR(matrix->handle, "{}", start, column, cells) != 0)
+		code = xgboost_fail(err, "giving its bins");
+	for (size_t i = 0; i < rows * columns && code == 0; i++)
+		if (column[i] != i % columns || start[i / columns] != i / columns * columns)
+			code = orch_fail(err, ORCH_EFIT, "XGBoost gave other cells than a full matrix has");
+	free(start);
+	free(column);
+	if (code == 0)
+		code = xgboost_bins_make(cells, rows, columns, out, err);
+	free(cells);
+	return code;
 }
 
 void xgboost_matrix_release(struct xgboost_matrix *matrix)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engines/model/hist_trees.h"
 #include "storage/base/err.h"
 #include "storage/base/text.h"
 
@@ -45,6 +46,11 @@ int xgboost_matrix_label(struct xgboost_matrix *matrix, const float *label, stru
 /* Chances of each column to be drawn by column sampling; columns values; 0 shuts a column out. They hold for all later
  * training. */
 int xgboost_matrix_column_weights(struct xgboost_matrix *matrix, const float *weight, struct orch_err *err);
+/* The rows as the library bins them; numbers without gaps only. ORCH_EFIT: there are more than HIST_BINS_MOST bins in a column.
+ * Takes 16 bytes a cell for a moment. */
+int xgboost_matrix_bins(struct xgboost_matrix *matrix, struct hist_bins *out, struct orch_err *err);
+/* The library is of the line whose arithmetic hist_trees.c repeats. */
+bool xgboost_version_known(void);
 void xgboost_matrix_release(struct xgboost_matrix *matrix);
 
 /* Rows to be looked at after each round of a training (model_loss); cells as in gather, for all rows. Not for training. */

@@ -17,6 +17,10 @@ void xgboost_fit_release(struct xgboost_fit *fit)
 {
 	for (unsigned o = 0; fit->models && o < fit->count; o++)
 		xgboost_model_release(fit->models[o]);
+	for (unsigned o = 0; fit->own && o < fit->count; o++)
+		hist_model_release(&fit->own[o].model);
+	hist_bins_release(&fit->bins);
+	free(fit->own);
 	free(fit->models);
 	free(fit->bases);
 	*fit = (struct xgboost_fit){0};
@@ -34,7 +38,7 @@ int xgboost_settle(struct xgboost_model **model, unsigned trees, struct orch_err
 	return 0;
 }
 
-static int xgboost_fit_output(const struct engine_job *job, const struct engine_variant *variant,
+int xgboost_fit_output(const struct engine_job *job, const struct engine_variant *variant,
         struct xgboost_view *view, struct xgboost_matrix *matrix, unsigned trees, unsigned output,
         struct xgboost_model **out, struct orch_err *err)
 {
@@ -56,7 +60,7 @@ static int xgboost_fit_output(const struct engine_job *job, const struct engine_
 	return xgboost_settle(out, trees, err);
 }
 
-int xgboost_fit_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+int xgboost_fit_library(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
         struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err)
 {
 	struct xgboost_fit fit = {.count = job->data->outputs};
@@ -75,6 +79,16 @@ int xgboost_fit_train(const struct engine_job *job, const struct engine_variant 
 	else
 		xgboost_fit_release(&fit);
 	return code;
+}
+
+int xgboost_fit_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err)
+{
+	int code = xgboost_own_train(job, variant, view, matrix, trees, out, err);
+
+	if (code != 0)
+		return code == 1 ? 0 : code;
+	return xgboost_fit_library(job, variant, view, matrix, trees, out, err);
 }
 
 /* A block of the library's floats into the answer's columns. */
@@ -109,8 +123,10 @@ int xgboost_fit_predict(const struct xgboost_view *view, const struct xgboost_fi
 
 		xgboost_view_gather(view, fold->test + first, count, cells);
 		for (unsigned o = 0; o < fit->count && code == 0; o++) {
-			code = xgboost_model_predict(
-			        fit->models[o], cells, count, view->columns, trees, groups, raw, err);
+			if (fit->own)
+				hist_predict(&fit->own[o].model, &fit->own[o].params, trees, cells, count, raw);
+			else
+				code = xgboost_model_predict(fit->models[o], cells, count, view->columns, trees, groups, raw, err);
 			if (code == 0)
 				xgboost_spread(view->data, raw, first, count, fold->test_count, o, prediction);
 		}

@@ -7,6 +7,7 @@
 #define ENGINES_MODEL_XGBOOST_FIT_H
 
 #include "engines/model/engine.h"
+#include "engines/model/hist_trees.h"
 #include "engines/model/xgboost_adapter.h"
 
 #define XGBOOST_SETTINGS 40
@@ -40,6 +41,7 @@ unsigned xgboost_groups(const struct engine_data *data);
 size_t xgboost_width(const struct engine_data *data);
 unsigned xgboost_trees(const struct engine_variant *variant);
 unsigned xgboost_max_bin(const struct engine_variant *variant);
+int64_t xgboost_seed(uint64_t seed, unsigned output); /* the library's seed */
 /* The library's settings for one output of a fit, in a fixed order. out holds XGBOOST_SETTINGS. */
 int xgboost_settings(const struct engine_job *job, const struct engine_variant *variant,
         const struct xgboost_view *view, unsigned output, struct xgboost_setting *out, size_t *count,
@@ -64,9 +66,15 @@ void xgboost_stop_release(struct xgboost_stop *stop);
 /* Trees of a fit of at most `trees`; stopped: the rule ended it. */
 unsigned xgboost_stop_best(const struct xgboost_stop *stop, unsigned trees, bool *stopped);
 
-/* The boosters of one fit, by output. */
+/* The boosters of one fit, by output: the library's, or grown here (xgboost_own.c). */
+struct xgboost_own {
+	struct hist_params params;
+	struct hist_model model;
+};
 struct xgboost_fit {
-	struct xgboost_model **models;
+	struct xgboost_model **models; /* NULL: own is there */
+	struct xgboost_own *own;       /* NULL: models are there */
+	struct hist_bins bins;         /* what own was grown on; empty where another fit has them */
 	float *bases; /* their base scores */
 	unsigned count;
 	const struct xgboost_stop *stop; /* borrowed; NULL: no early stopping */
@@ -80,9 +88,22 @@ unsigned xgboost_fit_trees(const struct xgboost_fit *fit, unsigned trees);
 /* text, and where the fit stops early its number of trees; note is room for it. */
 const char *xgboost_fit_note(const struct xgboost_fit *fit, unsigned trees, const char *text, char note[XGBOOST_NOTE]);
 void xgboost_fit_release(struct xgboost_fit *fit);
-/* Trains `trees` rounds of each output; matrix is the view's, its label is left at the last output. */
+/* Trains `trees` rounds of each output, in the library or, where that gives the same numbers sooner, here; matrix is the view's,
+ * its label is left at the last output. */
 int xgboost_fit_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
         struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
+/* The same in the library whatever it takes. */
+int xgboost_fit_library(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
+/* One output in the library. */
+int xgboost_fit_output(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, unsigned output, struct xgboost_model **out, struct orch_err *err);
+/* Here: 1 when it was done, 0 when it is for the library (not this kind of fit, or its first rounds came out otherwise). */
+int xgboost_own_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
+struct hist_params xgboost_own_params(
+        const struct engine_job *job, const struct engine_variant *variant, const struct xgboost_view *view, unsigned output);
+bool xgboost_own_size(size_t rows, size_t columns); /* small enough to be grown here */
 /* Replaces a booster by its first `trees` rounds: after training it holds on to histograms and row lists, a slice does
  * not. On failure *model is as it was. */
 int xgboost_settle(struct xgboost_model **model, unsigned trees, struct orch_err *err);
