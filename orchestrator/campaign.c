@@ -353,32 +353,81 @@ static int open_spec(struct campaign *campaign, const struct campaign_options *o
 	return code;
 }
 
-/* A ledger that was left by a failed write, or whose pages do not hold, is copied row by row into a new one before it is used. */
-static int recover_ledger(struct campaign *campaign, struct orch_err *err)
+/* What was left by a failed write, or had a row that did not hold when it was read; check_all: every row is read now. */
+static bool ledger_is_suspect(const char *path, const char *mark, bool rollback, bool check_all, struct orch_err *why)
 {
-	char *path = campaign_dir_path(campaign->dir, "ledger.db"), *suspect = campaign_dir_path(campaign->dir, "ledger.suspect");
-	bool rollback = campaign_dir_needs_rollback_journal(campaign->dir->path), missing = !file_exists(path);
-	struct orch_err why = {0};
+	bool suspect = file_exists(mark) || (check_all && ledger_verify(path, rollback, why) == ORCH_EDAMAGED);
+
+	if (!suspect)
+		orch_err_clear(why);
+	return suspect;
+}
+
+static int copy_ledger(struct campaign *campaign, const char *path, bool rollback, const struct orch_err *why, struct orch_err *err)
+{
+	char *mark = campaign_dir_path(campaign->dir, "ledger.suspect");
+	const char *reason = why->code ? why->text : "a write to it had failed, or a row of it was damaged";
 	uint64_t kept = 0, lost = 0;
+	int code = ledger_regenerate(path, rollback, &kept, &lost, err);
+
+	if (!code)
+		code = file_remove_tree(mark, err);
+	text_addf(&campaign->kept, "ledger.db did not hold (%.*s): %llu rows kept, %llu done again\n", (int)strcspn(reason, "\n"),
+	        reason, (unsigned long long)kept, (unsigned long long)lost);
+	if (!code)
+		code = ledger_open(path, LEDGER_WRITE, rollback, &campaign->ledger, err);
+	free(mark);
+	return code;
+}
+
+/* A ledger that is not to be trusted is copied row by row into a new one before it is used. */
+static int recover_ledger(struct campaign *campaign, bool check_all, struct orch_err *err)
+{
+	char *path = campaign_dir_path(campaign->dir, "ledger.db"), *mark = campaign_dir_path(campaign->dir, "ledger.suspect");
+	bool rollback = campaign_dir_needs_rollback_journal(campaign->dir->path);
+	struct orch_err why = {0};
 	int code = 0;
 
-	if (missing) {
+	if (!file_exists(path)) {
 		text_add(&campaign->kept, "ledger.db was not there: a new one is made; fits of the round under way are done again\n");
 		code = ledger_create(path, rollback, &campaign->ledger, err);
-	} else if (file_exists(suspect) || ledger_open(path, LEDGER_WRITE, rollback, &campaign->ledger, &why) == ORCH_EDAMAGED) {
-		code = ledger_regenerate(path, rollback, &kept, &lost, err);
-		if (!code)
-			code = file_remove_tree(suspect, err);
-		text_addf(&campaign->kept, "ledger.db did not hold (%s): %llu rows kept, %llu done again\n", why.code ? why.text : "a write to it had failed",
-		        (unsigned long long)kept, (unsigned long long)lost);
-		if (!code)
-			code = ledger_open(path, LEDGER_WRITE, rollback, &campaign->ledger, err);
+	} else if (ledger_is_suspect(path, mark, rollback, check_all, &why) ||
+	           ledger_open(path, LEDGER_WRITE, rollback, &campaign->ledger, &why) == ORCH_EDAMAGED) {
+		code = copy_ledger(campaign, path, rollback, &why, err);
 	} else if (why.code) {
 		code = orch_fail(err, why.code, "%s", why.text);
 	}
 	free(path);
-	free(suspect);
+	free(mark);
 	return code;
+}
+
+/* So that the next opening does not trust the ledger (see recover_ledger). */
+static void mark_suspect(struct campaign *campaign)
+{
+	char *path = campaign_dir_path(campaign->dir, "ledger.suspect");
+
+	if (!file_exists(path))
+		file_write_new(path, "", 0, NULL); /* best effort: the disk may be what failed */
+	free(path);
+}
+
+/* A row that does not hold is found when it is read: nothing more can be done with this ledger but to copy it. */
+static void note_damage(struct campaign *campaign, int code, struct orch_err *err)
+{
+	char *path, *text;
+
+	if (code != ORCH_EDAMAGED || !campaign->ledger)
+		return;
+	path = campaign_dir_path(campaign->dir, "ledger.db");
+	if (ledger_verify(path, campaign_dir_needs_rollback_journal(campaign->dir->path), NULL) == ORCH_EDAMAGED) {
+		mark_suspect(campaign);
+		text = text_format("%s\nthe next resume copies what holds into a new ledger, keeps this one as ledger.db.damaged-N, and does the rest again", err->text);
+		orch_err_clear(err);
+		orch_fail(err, code, "%s", text);
+		free(text);
+	}
+	free(path);
 }
 
 /* From its bundle where that holds; else what is there is set aside, and *again says that the round is done anew. */
@@ -462,7 +511,7 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 	if (!code)
 		code = prepare_data(campaign->spec, probe_program(), &data, err);
 	if (!code)
-		code = recover_ledger(campaign, err);
+		code = recover_ledger(campaign, options->redo_damaged, err);
 	if (!code)
 		code = take_earlier(campaign, err);
 	if (!code)
@@ -484,6 +533,7 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 		code = campaign_event(campaign, "campaign_resumed", json_object(), err);
 	}
 	prepared_release(&data);
+	note_damage(campaign, code, err);
 	if (code)
 		campaign_close(campaign);
 	else
@@ -524,7 +574,7 @@ int campaign_open_stored(const char *path, struct campaign **out, struct orch_er
 	}
 	json_decref(resolved);
 	if (!code)
-		code = recover_ledger(campaign, err);
+		code = recover_ledger(campaign, true, err);
 	if (!code)
 		code = open_logs(campaign, err);
 	if (code) {
@@ -611,25 +661,15 @@ static int run_rounds(struct campaign *campaign, struct orch_err *err)
 	return code;
 }
 
-/* A write that failed leaves a mark, so that the next opening does not append to what it left (see recover_ledger). */
-static void mark_suspect(struct campaign *campaign)
-{
-	char *path = campaign_dir_path(campaign->dir, "ledger.suspect");
-
-	if (!file_exists(path))
-		file_write_new(path, "", 0, NULL); /* best effort: the disk may be what failed */
-	free(path);
-}
-
 int campaign_reopen(struct campaign *campaign, bool distrust, struct orch_err *err)
 {
 	int code;
 
-	campaign->trials_done = campaign->trials_failed = campaign->fits_done = campaign->fits_failed = 0; /* the rounds count them again */
+	campaign->trials_done = campaign->trials_failed = campaign->trials_pruned = campaign->fits_done = campaign->fits_failed = 0; /* the rounds count them again */
 	campaign->rounds_done = 0;
 	if (distrust)
 		mark_suspect(campaign);
-	code = recover_ledger(campaign, err);
+	code = recover_ledger(campaign, false, err);
 	if (!code)
 		code = open_logs(campaign, err);
 	return code ? code : open_scheduler(campaign, err);
@@ -648,6 +688,7 @@ int campaign_run(struct campaign *campaign, struct orch_err *err)
 	state = code == 0 ? "done" : code == ORCH_ESTOPPED ? "interrupted" : "failed";
 	if (code == ORCH_EIO && !campaign_out_of_room(code, err))
 		mark_suspect(campaign);
+	note_damage(campaign, code, err);
 	if (code && err)
 		json_object_set_new(fields, "text", json_string_nocheck(err->text));
 	if (campaign->progress) /* stopped while it was paused: there is no log to write to */

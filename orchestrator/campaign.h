@@ -54,7 +54,7 @@ struct campaign {
 struct campaign_options {
 	bool allow_large;   /* go above limits */
 	bool allow_drift;   /* data, spec or version may differ from what the campaign was started with; recorded */
-	bool redo_damaged;  /* set damaged rounds aside, and restore them from their bundles or do them again */
+	bool redo_damaged;  /* set damaged rounds aside, and restore them from their bundles or do them again; copy a damaged ledger */
 	const char *dir;    /* folder, or NULL: the spec's name beside the spec */
 };
 /* Prepare data, plan, check limits, create the folder, open everything. spec is taken on success only. */
@@ -66,8 +66,8 @@ int campaign_open(const char *path, const struct campaign_options *options, stru
 /* 0: done; ORCH_ESTOPPED: resumable; else failed. State and summary are written in any case. */
 int campaign_run(struct campaign *campaign, struct orch_err *err);
 void campaign_close(struct campaign *campaign);
-/* For mending what is derived (verify --rebuild): lock, spec, ledger, logs, and the study where its data can still be had (else NULL). Nothing
- * is compared with the spec file or the data, nothing can be run. */
+/* For mending what is derived (verify --rebuild): lock, spec, ledger, logs, and the study where its data can still be had (else NULL). A
+ * damaged ledger is copied into a new one. Nothing is compared with the spec file or the data, nothing can be run. */
 int campaign_open_stored(const char *path, struct campaign **out, struct orch_err *err);
 
 /* --- parts, shared by campaign*.c --- */

@@ -62,7 +62,7 @@ static const struct command_option init_options[] = {
 	{"--target", "COL", "the column to predict"},
 	QUIET, END};
 static const struct command_option verify_options[] = {
-	{"--rebuild", NULL, "make again what is derived: progress.jsonl, bundles, provenance, summary.json, report"},
+	{"--rebuild", NULL, "make again what is derived: progress.jsonl, bundles, provenance, summary.json, report; of a damaged ledger what holds is kept"},
 	JSON, QUIET, END};
 static const struct command_option bundle_options[] = {
 	{"--list", "N", "what the bundle of round N (or a bundle file) holds"},

@@ -22,7 +22,7 @@ YAML
 	wait $pid 2>/dev/null
 }
 spec plain 'enabled: true'
-cp -a plain.cut rows.cut && cp -a plain.cut trials.cut
+for to in rows trials found redone rebuilt; do cp -a plain.cut $to.cut; done
 rm plain.cut/ledger.db*
 expect lost__search_is_done_again 0 '01_hpo: done again: the ledger does not have all of its fits' "$ORCH" resume plain.cut
 same lost__same_bytes "$(digest plain.cut)" "$(digest plain)"
@@ -39,6 +39,18 @@ touch trials.cut/ledger.suspect
 expect trials__row_is_made_again 0 '1 done again' "$ORCH" resume trials.cut
 same trials__no_fit_is_done_again "$(sqlite3 trials.cut/ledger.db "SELECT count(*) FROM attempts WHERE stage < '04'")" 13
 same trials__same_bytes "$(digest trials.cut)" "$(digest plain)"
+
+# a damaged row is found when it is read
+for to in found redone rebuilt; do sqlite3 $to.cut/ledger.db "UPDATE fits SET score = 9 WHERE stage = '03_baseline' AND fold = 1"; done
+expect found__says_what_happens_next 5 'the next resume copies what holds into a new ledger' "$ORCH" resume found.cut
+expect found__is_copied 0 'a row of it was damaged\): [0-9]+ rows kept, 1 done again' "$ORCH" resume found.cut
+same found__same_bytes "$(digest found.cut)" "$(digest plain)"
+expect redone__at_once 0 'not match its checksum.*1 done again' "$ORCH" resume --redo-damaged redone.cut
+same redone__same_bytes "$(digest redone.cut)" "$(digest plain)"
+expect rebuilt__ledger_is_copied 0 '1 done again' "$ORCH" verify --rebuild rebuilt.cut
+expect rebuilt__ledger_holds 0 'ok +ledger' "$ORCH" verify rebuilt.cut
+check rebuilt__goes_on "$ORCH" resume -q rebuilt.cut
+same rebuilt__same_bytes "$(digest rebuilt.cut)" "$(digest plain)"
 
 spec adaptive 'adaptive: true'
 rm adaptive.cut/ledger.db*
