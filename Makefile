@@ -145,7 +145,8 @@ crash-sweep: all $(BUILD)/broken/orch ## killed at 240 of its durable steps, res
 
 DRILL_POINTS ?= 240
 drills: all $(CRASH_TOOLS) $(BUILD)/broken/orch ## every fault drill at DRILL_POINTS=240 points, then random kills for SOAK_MINUTES=10
-	@$(TEST_ENV) CRASH_POINTS=$(DRILL_POINTS) FLIPS=1000 RESTORE_DENSITY=40 SOAK_MINUTES=$(or $(SOAK_MINUTES),10) tests/run $(CRASH_TESTS) tests/crash/soak.sh
+	@command -v mkfs.xfs >/dev/null && command -v mkfs.btrfs >/dev/null || DEBIAN_FRONTEND=noninteractive $(if $(filter 0,$(shell id -u)),,sudo) apt-get install -y -qq --no-install-recommends xfsprogs btrfs-progs >/dev/null || true
+	@$(TEST_ENV) CRASH_POINTS=$(DRILL_POINTS) CUT_FS='ext4 xfs btrfs' FLIPS=1000 RESTORE_DENSITY=40 SOAK_MINUTES=$(or $(SOAK_MINUTES),10) tests/run $(CRASH_TESTS) tests/crash/soak.sh
 
 $(BUILD)/tests/crash/%: tests/crash/%.c
 	@mkdir -p $(@D)
