@@ -13,7 +13,7 @@ try_error() { # step, once or lasting, errno, scope
 	[ "$2" = once ] || plus=+
 	mkdir -p "$dir"
 	export ORCH_CACHE=$dir/cache
-	ORCH_FAULT="fail@$1$plus:$3" ORCH_FAULT_SCOPE=$4 timeout -k 10 10 "$ORCH" start -q "$WORK/campaign.yaml" --dir "$dir/c" >"$dir/log" 2>&1
+	ORCH_FAULT="fail@$1$plus:$3" ORCH_FAULT_SCOPE=$4 timeout -k 10 "$([ "$2" = once ] && echo 10 || echo 6)" "$ORCH" start -q "$WORK/campaign.yaml" --dir "$dir/c" >"$dir/log" 2>&1
 	status=$?
 	case $status in
 	0) ;;

@@ -7,7 +7,7 @@ name: full
 data: {source: $DATA/diabetes.csv, target: y}
 split: {folds: {k: 3}}
 metric: rmse
-model: {engine: fake, behave: slow, seconds: 0.05}
+model: {engine: fake, behave: slow, seconds: 0.02}
 hpo: {sampler: grid, space: {x: [0.1, 0.2, 0.3, 0.4], y: [0.1, 0.5, 0.9]}}
 rfe: {max_rounds: 2}
 resources: {workers: 2}
