@@ -97,12 +97,32 @@ static json_t *gain_of(const char *campaign, unsigned round, const char *metric_
 	return out ? out : json_null();
 }
 
+#define CONTRIBUTIONS_MOST 5
+
+/* The features that move the predictions most, or why nothing is known of them; null in rounds of an earlier orch. */
+static json_t *shap_of(const char *campaign, unsigned round)
+{
+	json_t *shap = read_round(campaign, round, "07_diagnostics/shap.json"), *list = json_array(), *out;
+	const json_t *features = json_object_get(shap, "features"), *why = json_object_get(shap, "why");
+
+	for (size_t i = 0; i < json_array_size(features) && i < CONTRIBUTIONS_MOST; i++) {
+		const json_t *feature = json_array_get(features, i);
+
+		json_array_append_new(list, json_pack("{s:O?, s:O?}", "feature", json_object_get(feature, "name"), "mean_abs_shap", json_object_get(feature, "mean_abs")));
+	}
+	out = !shap ? json_null() : json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O}", "rows", json_object_get(shap, "rows"), "of", json_object_get(shap, "of"), "scale", json_object_get(shap, "scale"),
+	        "total", json_object_get(shap, "total"), "why", why, "features", list);
+	json_decref(list);
+	json_decref(shap);
+	return out;
+}
+
 static json_t *chosen_of(const char *campaign, const json_t *summary, const json_t *rounds)
 {
 	const json_t *chosen = json_object_get(summary, "chosen");
 	const char *metric = json_get_text(summary, "metric", "");
 	unsigned round = (unsigned)json_get_int(chosen, "round", 0);
-	json_t *best, *out;
+	json_t *best, *out, *shap;
 
 	if (!json_is_object(chosen))
 		return json_null();
@@ -113,6 +133,8 @@ static json_t *chosen_of(const char *campaign, const json_t *summary, const json
 	        json_get_text(chosen, "reason", ""), "gain", gain_of(campaign, round, metric, rounds));
 	if (json_object_get(best, "model_name")) /* of several */
 		json_object_set(out, "model", json_object_get(best, "model_name"));
+	shap = shap_of(campaign, round);
+	json_object_set_new(out, "contributions", shap);
 	json_decref(best);
 	return out;
 }

@@ -63,6 +63,30 @@ static void add_settings(struct text_buf *out, const json_t *settings)
 		text_add(out, "as given");
 }
 
+static void add_contributions(struct text_buf *out, const json_t *shap)
+{
+	const json_t *features = json_object_get(shap, "features"), *feature;
+	size_t i;
+
+	if (!json_array_size(features) && !json_get_text(shap, "why", NULL))
+		return;
+	text_add(out, "\n- contributions to predictions (mean of abs. SHAP");
+	if (!json_array_size(features)) {
+		text_add(out, "): none, ");
+		add_escaped(out, json_get_text(shap, "why", ""));
+		return;
+	}
+	text_addf(out, ", %lld %s rows): ", (long long)json_get_int(shap, "rows", 0), json_get_text(shap, "of", ""));
+	json_array_foreach((json_t *)features, i, feature) {
+		text_add(out, i ? ", " : "");
+		add_escaped(out, json_get_text(feature, "feature", "?"));
+		text_add(out, " ");
+		add_number(out, json_object_get(feature, "mean_abs_shap"), 4);
+	}
+	if (json_get_int(shap, "total", 0) > (json_int_t)json_array_size(features))
+		text_addf(out, " and %lld more", (long long)(json_get_int(shap, "total", 0) - (json_int_t)json_array_size(features)));
+}
+
 static void add_answer(struct text_buf *out, const json_t *outcome)
 {
 	const json_t *chosen = json_object_get(outcome, "chosen"), *gain = json_object_get(chosen, "gain");
@@ -98,6 +122,7 @@ static void add_answer(struct text_buf *out, const json_t *outcome)
 	if (json_object_get(chosen, "model"))
 		text_addf(out, "%s, ", json_get_text(chosen, "model", ""));
 	add_settings(out, json_object_get(chosen, "searched"));
+	add_contributions(out, json_object_get(chosen, "contributions"));
 	text_add(out, "\n- dropped: ");
 	add_names(out, json_object_get(outcome, "dropped"));
 	text_add(out, "\n- why: ");

@@ -9,6 +9,7 @@
 #include "reports/page.h"
 #include "reports/plot.h"
 #include "reports/round_page.h"
+#include "reports/shap_part.h"
 #include "reports/stability_part.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -464,8 +465,10 @@ static int write_page(const struct campaign_page *page, struct orch_err *err)
 	code = add_round(page, charts, err);
 	if (!code)
 		code = round_page_importance(page->out, page->folder, err);
-	if (!code)
+	if (!code) {
+		shap_part_table(page->out, page->folder);
 		stability_part_table(page->out, page->folder);
+	}
 	add_rounds(page);
 	add_failures(page);
 	add_stages(page);

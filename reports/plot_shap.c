@@ -28,7 +28,8 @@ static char *what_of(const json_t *root)
 {
 	const json_t *scores = json_object_get(root, "scores");
 	const char *scale = json_get_text(root, "scale", "");
-	char *name = text_shortened(json_array_size(scores) == 1 ? json_get_text(json_array_get(scores, 0), "name", "") : json_get_text(root, "target", ""), CHART_SMALL, 260), *out;
+	char *name = text_shortened(json_array_size(scores) == 1 ? json_get_text(json_array_get(scores, 0), "name", "") : json_get_text(root, "target", ""), CHART_SMALL, 200), *out;
+	char *target = text_shortened(json_get_text(root, "target", ""), CHART_SMALL, 120);
 
 	if (!strcmp(scale, "target"))
 		out = text_format("the prediction of %s", name);
@@ -36,9 +37,12 @@ static char *what_of(const json_t *root)
 		out = text_format("the score of each class of %s (softmax)", name);
 	else if (!strcmp(scale, "logarithm"))
 		out = text_format("the logarithm of the prediction of %s", name);
+	else if (json_array_size(scores) > 1)
+		out = text_format("the %s of each class of %s", scale, name);
 	else
-		out = text_format("the %s of %s%s", scale, json_array_size(scores) > 1 ? "each class of " : "", name);
+		out = text_format("the %s of %s = %s", scale, target, name);
 	free(name);
+	free(target);
 	return out;
 }
 

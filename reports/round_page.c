@@ -9,6 +9,7 @@
 #include "reports/csv_table.h"
 #include "reports/page.h"
 #include "reports/plot.h"
+#include "reports/shap_part.h"
 #include "reports/stability_part.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -358,6 +359,7 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 		round_page_pictures(out, folder, false);
 		if (files.lofo.rows)
 			add_importance(out, &files.lofo);
+		shap_part_table(out, folder);
 		stability_part_table(out, folder);
 		if (json_array_size(json_object_get(files.comparison, "tried")))
 			add_tried(out, files.comparison);

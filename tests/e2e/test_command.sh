@@ -19,6 +19,9 @@ spec() { # name, run, space
 spec predicts '"sh ./mean.sh {fold} {p}"' '[1]'
 expect command__predictions 0 '' "$ORCH" start -q predicts.yaml
 check command__predictions_are_scored grep -q '"rmse"' predicts/rounds/round_000/03_baseline/metrics.json
+check command__contributions_are_not_known grep -q 'the engine \\"command\\" saves no model that orch can ask' predicts/rounds/round_000/07_diagnostics/shap.json
+check command__page_says_so grep -q 'saves no model that orch can ask' predicts/rounds/round_000/report.html
+check command__md_says_so bash -c "'$ORCH' report predicts --md | grep -q 'SHAP): none, the engine .*saves no model'"
 check command__holdout_is_scored bash -c "! grep -q '\"holdout\": null' predicts/rounds/round_000/03_baseline/metrics.json"
 
 spec fails '"sh -c \"echo broken pipe dream >&2; exit 3\" {p}"' '[1, 2]'

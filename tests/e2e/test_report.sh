@@ -36,6 +36,8 @@ check report__data_island bash -c "! grep -qo 'id=\"charts\">.*<script>document.
 expect report__of_a_round 0 'report/round_000.html$' "$ORCH" report c --round 0
 expect report__md 0 '^\| 0 \| 4 \| ' "$ORCH" report c --md
 expect report__md_escapes 0 '^## it.s \\<b\\>me' "$ORCH" report c --md
+expect report__md_contributions 0 '^- contributions to predictions .mean of abs. SHAP, 9[0-9] training rows.: \\<script\\>' "$ORCH" report c --md
+expect report__contributions 0 'Contributions to predictions</h2><p class="sub">how far each feature moves the prediction of y, .*closed form' cat $report
 expect report__json 0 '"stages": ' "$ORCH" report c --json
 expect report__no_such_round 2 'no finished round 7; the last is round 1' "$ORCH" report c --round 7
 expect report__round_is_a_number 2 'takes the number of a round' "$ORCH" report c --round x
