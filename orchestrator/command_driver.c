@@ -203,31 +203,53 @@ static void keep_said(struct worker *worker, const struct text_buf *said)
 		                                                                                                                    : text_printable(said->data + skip);
 }
 
-void command_note_progress(struct worker *worker, const json_t *object)
+bool command_note_progress(struct worker *worker, const json_t *object)
 {
 	const json_t *step = json_object_get(object, "step"), *value = json_object_get(object, "value");
 
+	if (worker->curve.stopped)
+		return true; /* what comes after that depends on when it ends */
 	if (!worker->progress)
 		worker->progress = json_array();
 	if (json_is_number(value) && json_array_size(worker->progress) < COMMAND_PROGRESS_MAX)
 		json_array_append_new(worker->progress, json_pack("[o, O]", json_is_integer(step) ? json_incref((json_t *)step) : json_null(), value));
+	return json_is_integer(step) && json_is_number(value) && fit_curve_note(&worker->curve, json_integer_value(step), json_number_value(value));
 }
 
 /* The template form reports on its way, too: lines like {"type":"progress","step":3,"value":0.61}. */
-static void find_progress(struct worker *worker, const struct text_buf *out)
+struct watching {
+	struct worker *worker;
+	struct text_buf line; /* not ended yet; of one longer than WATCHED only the beginning */
+};
+#define WATCHED 4096
+
+static void take_progress(struct watching *watching)
 {
-	size_t length;
+	json_t *object = NULL;
 
-	for (const char *at = out->data; at && *at; at += length + (at[length] == '\n')) {
-		json_t *object = NULL;
+	if (watching->line.length && watching->line.data[0] == '{' && memmem(watching->line.data, watching->line.length, "progress", 8) &&
+	        !json_parse(watching->line.data, watching->line.length, "line", &object, NULL) && !strcmp(json_get_text(object, "type", ""), "progress"))
+		command_note_progress(watching->worker, object);
+	json_decref(object);
+	watching->line.length = 0;
+}
 
-		length = strcspn(at, "\n");
-		if (*at != '{' || !memmem(at, length, "progress", 8) || json_parse(at, length, "line", &object, NULL))
-			continue;
-		if (!strcmp(json_get_text(object, "type", ""), "progress"))
-			command_note_progress(worker, object);
-		json_decref(object);
+static bool watch(void *context, const char *bytes, size_t length)
+{
+	struct watching *watching = context;
+
+	while (length) {
+		const char *newline = memchr(bytes, '\n', length);
+		size_t piece = newline ? (size_t)(newline - bytes) : length, room = WATCHED - watching->line.length;
+
+		text_add_bytes(&watching->line, bytes, piece < room ? piece : room);
+		if (newline)
+			take_progress(watching);
+		piece += newline != NULL;
+		bytes += piece;
+		length -= piece;
 	}
+	return watching->worker->curve.stopped;
 }
 
 /* The answer's line of either form. */
@@ -235,19 +257,20 @@ static int ask(struct worker *worker, const struct command_fit *fit, char *const
         char **answer, struct orch_err *err)
 {
 	const struct spec_resources *resources = &worker->spec->resources;
-	struct command_limits limits = {.seconds = resources->fit_timeout, .output = resources->fit_output};
+	struct watching watching = {.worker = worker};
+	struct command_limits limits = {.seconds = resources->fit_timeout, .output = resources->fit_output, .watch = watch, .context = &watching};
 	int code;
 
 	if (request)
 		return command_server_fit(worker, argv, fit->scratch, folder, request, &limits, output, answer, err);
 	code = command_process(argv, folder, &limits, output, err);
+	take_progress(&watching);
+	text_buf_release(&watching.line);
 	if (!code && output->status)
 		return output->signal ? orch_fail(err, ORCH_EFIT, "the program was ended by signal %d (%s)", output->signal, strsignal(output->signal))
 		                      : orch_fail(err, ORCH_EFIT, "the program ended with exit status %d", output->status);
-	if (!code) {
-		find_progress(worker, &output->out);
+	if (!code)
 		*answer = mem_text(last_line(&output->out));
-	}
 	return code;
 }
 
@@ -284,7 +307,7 @@ static int run_in(struct worker *worker, const struct command_fit *fit, char *co
 	code = ask(worker, fit, argv, folder, request, &output, &answer, &why);
 	worker->cause = output.cause;
 	keep_said(worker, &output.err);
-	if (!code)
+	if (!code && !worker->curve.stopped)
 		code = take_answer(worker, fit, folder, answer, request != NULL, prediction, score, &why);
 	if (code == ORCH_EFIT)
 		tell_failure(&output, argv, request, why.text, err);

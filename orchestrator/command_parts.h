@@ -24,6 +24,9 @@ struct command_limits {
 	double seconds;  /* 0: none */
 	const char *input; /* file that is its stdin; NULL: it has none */
 	uint64_t output; /* bytes it may add to folder, with what it prints; 0: none */
+	/* The template form's stdout as it comes; true: what it reports ends the fit: TERM, and KILL after the grace. NULL: nobody looks. */
+	bool (*watch)(void *context, const char *bytes, size_t length);
+	void *context;
 };
 struct command_output {
 	struct text_buf out, err; /* at least the last COMMAND_TAIL bytes of each */
@@ -46,9 +49,9 @@ int command_process(char *const *argv, const char *folder, const struct command_
  * answer: its line, malloc'd. ORCH_EFIT: it met a limit, ended or spoke wrongly; it is gone then, and the next fit starts another. */
 int command_server_fit(struct worker *worker, char *const *argv, const char *home, const char *folder, json_t *request, const struct command_limits *limits,
         struct command_output *output, char **answer, struct orch_err *err);
-/* {"step":..,"value":..} of a program: kept with the fit, the first COMMAND_PROGRESS_MAX of them. */
+/* {"step":..,"value":..} of a program: kept with the fit, the first COMMAND_PROGRESS_MAX of them. True: the fit is to be stopped. */
 #define COMMAND_PROGRESS_MAX 1000
-void command_note_progress(struct worker *worker, const json_t *object);
+bool command_note_progress(struct worker *worker, const json_t *object);
 
 /* command_result.c: what the program answered. prediction: malloc'd test_count x outputs or classes, or NULL with *score. used: the features that the model
  * uses, where the answer says so (new reference), else NULL. */

@@ -146,6 +146,7 @@ struct following {
 	struct command_output *output;
 	uint64_t printed, folder_before;
 	double started, looked, ended; /* ended: when TERM was sent; 0: it was not */
+	bool stop; /* what it reported ends it */
 };
 
 static bool is_over_output(const struct following *following)
@@ -173,12 +174,22 @@ static void keep_limits(struct following *following)
 {
 	double now = process_clock();
 
-	if (!following->ended && (following->output->cause = limit_met(following, now))) {
+	if (!following->ended && (following->stop || (following->output->cause = limit_met(following, now)))) {
 		following->ended = now;
 		process_signal_descendants(getpid(), SIGTERM);
 	}
 	if (following->ended && now - following->ended > COMMAND_GRACE_MILLISECONDS / 1000.0)
 		process_signal_descendants(getpid(), SIGKILL);
+}
+
+static size_t take_out(struct following *following, int *out)
+{
+	struct text_buf *buf = &following->output->out;
+	const struct command_limits *limits = following->limits;
+	size_t count = command_take_piece(out, buf, false);
+
+	following->stop = (count && limits->watch && limits->watch(limits->context, buf->data + buf->length - count, count)) || following->stop;
+	return count;
 }
 
 /* Until the program ends: its pidfd tells, never the end of a pipe, which a grandchild may hold. */
@@ -194,7 +205,7 @@ static void follow(pid_t pid, int pid_fd, int *out, int *err_fd, struct followin
 			return;
 		}
 		if (polls[1].revents)
-			following->printed += command_take_piece(out, &output->out, false);
+			following->printed += take_out(following, out);
 		if (polls[2].revents)
 			following->printed += command_take_piece(err_fd, &output->err, true);
 		if (polls[0].revents)
@@ -228,7 +239,7 @@ static int attend(pid_t pid, int *out, int *err_fd, struct following *following,
 	if (command_take_status(pid, output, code ? NULL : err) && !code)
 		code = ORCH_EIO;
 	command_end_children(0);
-	for (unsigned pieces = 0; pieces < 64 && command_take_piece(out, &output->out, false); pieces++)
+	for (unsigned pieces = 0; pieces < 64 && take_out(following, out); pieces++)
 		;
 	for (unsigned pieces = 0; pieces < 64 && command_take_piece(err_fd, &output->err, true); pieces++)
 		;

@@ -3,8 +3,13 @@
  *   to the program    {"type":"fit","version":1,"id":7,"data":PATH,"features":[..],"left_out":[..],"target":[..],"params":{..},"trial":T,"fold":F,
  *                      "repeat":R,"seed":S,"threads":N,"scratch":DIR}     fold -1: train on all, predict the holdout
  *   from the program  {"type":"progress","step":3,"value":0.61}           any number, recorded
+ *   to the program    {"type":"stop","id":7}                                only where hpo.pruner looks at what is reported: the fit is not worth its rest
+ *   from the program  {"type":"stopped","id":7}                             it is ready for the next one
  *                     {"type":"result","score":0.93}   or {"type":"result","predictions":FILE} with a file in scratch; "features_used" may stand in it
  *                     {"type":"error","text":WHY}                         this fit failed; the program goes on
+ *
+ * What a fit reported before it is told to stop decides; what comes after that is not looked at. A program that answers "stopped" lives on; one that has not
+ * answered after COMMAND_GRACE_MILLISECONDS gets TERM, one that answers otherwise does not know "stop" and is ended, too: another is started for the next fit.
  *
  * An "id" in an answer must be that of the fit. A line that is no JSON object is chatter. The program is started for the first fit of a worker, again when it
  * ended, and anew for every round; it ends when its stdin does. It has the limits of a fit: met, it is ended, and the next fit starts another. */
@@ -151,9 +156,10 @@ struct asking {
 	struct command_output *output;
 	struct worker *worker;
 	json_int_t id;
-	const char *request;
-	size_t sent, length;
-	double started, looked, ended;
+	struct text_buf request;
+	size_t sent;
+	double started, looked, ended, told; /* told: when it was told to stop */
+	bool stop, stays; /* it is to stop; it has said that it did */
 	uint64_t printed, folder_before;
 	char *answer;
 	char wrong[160]; /* what it answered that is no answer */
@@ -174,7 +180,9 @@ static void take_line(struct asking *asking, const char *line, size_t length)
 	if (json_get_int(object, "id", asking->id) != asking->id)
 		snprintf(asking->wrong, sizeof asking->wrong, "it answered fit %lld when it was asked for fit %lld", (long long)json_get_int(object, "id", -1), (long long)asking->id);
 	else if (!strcmp(type, "progress"))
-		command_note_progress(asking->worker, object);
+		asking->stop = command_note_progress(asking->worker, object);
+	else if (asking->stop && !strcmp(type, "stopped"))
+		asking->stays = (asking->answer = mem_text("{}")) != NULL;
 	else if (!strcmp(type, "result") || !strcmp(type, "error"))
 		asking->answer = text_format("%.*s", (int)length, line);
 	else
@@ -205,12 +213,13 @@ static void take_lines(struct asking *asking)
 
 static void send_rest(struct asking *asking)
 {
+	const struct text_buf *request = &asking->request;
 	ssize_t n = 0;
 
-	while (asking->sent < asking->length && (n = write(server.in, asking->request + asking->sent, asking->length - asking->sent)) > 0)
+	while (asking->sent < request->length && (n = write(server.in, request->data + asking->sent, request->length - asking->sent)) > 0)
 		asking->sent += (size_t)n;
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		asking->sent = asking->length; /* it does not read any more: its end will be told, or its answer */
+		asking->sent = request->length; /* it does not read any more: its end will be told, or its answer */
 }
 
 static void keep_limits(struct asking *asking)
@@ -231,7 +240,12 @@ static void keep_limits(struct asking *asking)
 	else if (limits->output && (asking->printed > limits->output ||
 	                 (look && asking->printed + command_folder_bytes(asking->folder) > limits->output + asking->folder_before)))
 		asking->output->cause = "output";
-	if (!asking->output->cause && !asking->wrong[0])
+	if (asking->stop && !asking->told) {
+		asking->told = now;
+		text_addf(&asking->request, "{\"type\":\"stop\",\"id\":%lld}\n", (long long)asking->id);
+		send_rest(asking);
+	}
+	if (!asking->output->cause && !asking->wrong[0] && !(asking->told && now - asking->told > COMMAND_GRACE_MILLISECONDS / 1000.0))
 		return;
 	asking->ended = now;
 	process_signal_descendants(getpid(), SIGTERM);
@@ -242,7 +256,7 @@ static bool converse(struct asking *asking)
 {
 	for (;;) {
 		struct pollfd polls[] = {{.fd = server.pid_fd, .events = POLLIN}, {.fd = server.out, .events = POLLIN}, {.fd = server.err, .events = POLLIN},
-		        {.fd = asking->sent < asking->length ? server.in : -1, .events = POLLOUT}};
+		        {.fd = asking->sent < asking->request.length ? server.in : -1, .events = POLLOUT}};
 
 		if (poll(polls, 4, LOOK_MILLISECONDS) < 0 && errno != EINTR)
 			process_signal_descendants(getpid(), SIGKILL);
@@ -280,7 +294,7 @@ int command_server_fit(struct worker *worker, char *const *argv, const char *hom
 {
 	static json_int_t last_id;
 	struct asking asking = {.worker = worker, .folder = folder, .limits = limits, .output = output, .id = ++last_id, .started = process_clock()};
-	char *text, *line = command_line(argv);
+	char *line = command_line(argv);
 	int code = 0;
 
 	if (server.pid && (strcmp(server.home, home) || strcmp(server.command, line) || has_ended()))
@@ -292,16 +306,17 @@ int command_server_fit(struct worker *worker, char *const *argv, const char *hom
 		return code;
 	json_object_set_new(request, "id", json_integer(asking.id));
 	line = json_text(request, JSON_STYLE_LINE);
-	asking.request = text = text_format("%s\n", line);
+	text_addf(&asking.request, "%s\n", line);
 	free(line);
-	asking.length = strlen(text);
 	asking.folder_before = command_folder_bytes(folder);
 	if (converse(&asking)) {
 		code = reap(output, err);
 		if (!code)
 			code = tell_end(&asking, err);
+	} else if (asking.stop && !asking.stays) {
+		command_server_end();
 	}
-	free(text);
+	text_buf_release(&asking.request);
 	if (code) {
 		free(asking.answer);
 		if (server.pid)

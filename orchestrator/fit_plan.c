@@ -360,6 +360,12 @@ static int fill_task(const struct fit_plan *plan, uint64_t group, const struct b
 		code = add_variant(plan, block->variants[v], variants, err);
 	if (!code)
 		code = fill_line(plan, group, block->fold_first, block->fold_count, variants, task);
+	if (code == 1 && plan->request.limits && task->fit_count == 1) {
+		json_t *limits = plan->request.limits(plan->request.gate_context, block->variants[0], plan->folds[block->fold_first]);
+
+		if (limits)
+			json_object_set_new(task->line, "limits", limits);
+	}
 	json_decref(variants);
 	return code;
 }

@@ -37,6 +37,8 @@ struct fit_plan_request {
 	/* NULL: every fit is needed. Asked for each fit of a task that is neither done nor handed out; what is not needed is left out of the task. Must be a
 	 * pure function of recorded results, and NEVER must stay NEVER. */
 	enum fit_gate (*gate)(void *context, uint64_t variant, int fold);
+	/* NULL: none. What goes with a task of one fit as its "limits" (task.h; new reference), NULL: nothing does. A pure function of what the gate has seen end. */
+	json_t *(*limits)(void *context, uint64_t variant, int fold);
 	void *gate_context;
 };
 int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out, struct orch_err *err);

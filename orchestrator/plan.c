@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/search/pruner.h"
 #include "orchestrator/fit_plan.h"
 #include "orchestrator/search.h"
 #include "orchestrator/variations.h"
@@ -214,6 +215,32 @@ static uint64_t disk_of(const struct spec *spec, const struct study *study, cons
 	return add_saturating(multiply_saturating(plan->rounds, round), multiply_saturating(plan->fits, 600));
 }
 
+/* What hpo.pruner can look at: median and paired, and curves, need trials of an earlier cohort. */
+static void note_pruner(const struct spec *spec, const struct search *search, size_t m, struct plan *plan)
+{
+	const struct pruner *pruner = pruner_find(spec->hpo.pruner);
+	uint64_t cohort = search_cohort(search, m);
+	bool earlier = cohort && cohort < search_model_trials(search, m, NULL);
+
+	if (!search_prunes(search, m))
+		return;
+	plan->prunes = true;
+	plan->prunes_folds = plan->prunes_folds || earlier || !pruner->alone;
+	plan->prunes_curves = plan->prunes_curves || (earlier && search_prunes_curves(search, m));
+}
+
+/* For the plan's text. */
+static const char *pruner_text(const struct plan *plan)
+{
+	if (!plan->prunes)
+		return " has nothing to stop: the engine answers all folds at once";
+	if (!plan->prunes_folds && !plan->prunes_curves)
+		return " can decide nothing: it compares trials with those of earlier groups, and here all are one group; halving compares within it";
+	if (plan->prunes_curves)
+		return ": stops poor trials after some of their folds, and fits under way by the values they report; the fits below are the most there can be";
+	return ": stops poor trials after some of their folds; the fits below are the most there can be";
+}
+
 int plan_make(const struct spec *spec, const struct study *study, struct plan *out, struct orch_err *err)
 {
 	struct plan plan = {.seconds_low = NAN, .seconds = NAN, .seconds_high = NAN};
@@ -225,7 +252,7 @@ int plan_make(const struct spec *spec, const struct study *study, struct plan *o
 		return code;
 	count_all(spec, study, search, &plan);
 	for (size_t m = 0; m < spec->model_count; m++)
-		plan.prunes = plan.prunes || search_prunes(search, m);
+		note_pruner(spec, search, m, &plan);
 	for (size_t m = 0; m < spec->model_count && m < SPEC_MODELS_MAX; m++) {
 		uint64_t trials = search_model_trials(search, m, NULL);
 		bool shares = engine_find(spec->models[m].engine)->shares & ENGINE_SHARE_FOLDS;
@@ -341,8 +368,7 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 		text_addf(out, "%-15s%s: %s configuration%s, %s fits in %s task%s\n", "", spec->models[m].name, count_text(plan->models[m].configurations, a),
 		        plan->models[m].configurations == 1 ? "" : "s", count_text(plan->models[m].fits, b), count_text(plan->models[m].tasks, c), plan->models[m].tasks == 1 ? "" : "s");
 	if (strcmp(spec->hpo.pruner, "none"))
-		text_addf(out, "pruner         %s%s\n", spec->hpo.pruner, plan->prunes ? ": stops poor trials after some of their folds; the fits below are the most there can be" :
-		        " has nothing to stop: the engine answers all folds at once");
+		text_addf(out, "pruner         %s%s\n", spec->hpo.pruner, pruner_text(plan));
 	text_addf(out, "rounds         %s%s\n", spec->rfe.enabled && spec->lofo.enabled ? "at most " : "", count_text(plan->rounds, a));
 	text_addf(out, "fits           %s in all, %s in round 0 (search %s", count_text(plan->fits, a), count_text(plan->round_fits[0], b),
 	        count_text(plan->fits_per_stage[STAGE_HPO], c));

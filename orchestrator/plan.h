@@ -19,7 +19,7 @@ struct plan {
 	struct plan_model {
 		uint64_t configurations, fits, tasks;
 	} models[SPEC_MODELS_MAX];    /* what is searched of each, in a round */
-	bool prunes;                  /* hpo.pruner may make some of the fits unnecessary */
+	bool prunes, prunes_folds, prunes_curves; /* hpo.pruner has something to stop; there is something that it can compare: folds, values of fits under way */
 	uint64_t fits_per_stage[STAGE_COUNT]; /* of round 0, by enum stage_id */
 	uint64_t search_tasks;        /* of one round's search */
 	struct plan_memory memory;    /* as stated */

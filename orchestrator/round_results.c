@@ -58,7 +58,7 @@ static int put_result(struct round_run *run, const struct task *task, const json
 	fit.trial = address.trial;
 	fit.fold = fold;
 	fit.left_out = address.left_out;
-	fit.state = failed ? LEDGER_FAILED : LEDGER_DONE;
+	fit.state = failed ? LEDGER_FAILED : json_get_bool(result, "pruned", 0) ? LEDGER_PRUNED : LEDGER_DONE;
 	fit.note = failed ? failed : json_get_text(result, "note", NULL);
 	if (!failed) {
 		fit.score = json_get_real(result, "score", NAN);
@@ -76,7 +76,7 @@ static int put_result(struct round_run *run, const struct task *task, const json
 		run->failed[task->stage] += failed != NULL;
 		round_run_note_lofo(run, task->stage, address.left_out, fold, fit.score);
 		if (task->stage == STAGE_HPO)
-			code = round_run_note_trial(run, address.trial, fold, fit.score, true, err);
+			code = round_run_note_trial(run, &(struct search_fit){address.trial, fold, fit.score, fit.state == LEDGER_PRUNED, json_object_get(result, "metrics")}, true, err);
 	}
 	free(metrics);
 	free(files);

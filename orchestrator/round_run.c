@@ -59,6 +59,19 @@ static bool files_hold(const struct round_run *run, const struct ledger_fit *fit
 	return hold;
 }
 
+static int load_trial(struct round_run *run, const struct ledger_fit *fit, struct orch_err *err)
+{
+	struct search_fit ended = {fit->trial, fit->fold, fit->state != LEDGER_FAILED ? fit->score : NAN, fit->state == LEDGER_PRUNED, NULL};
+	json_t *metrics = NULL;
+	int code = run->phases && fit->metrics ? json_parse(fit->metrics, strlen(fit->metrics), "ledger", &metrics, err) : 0;
+
+	ended.metrics = metrics;
+	if (!code)
+		code = round_run_note_trial(run, &ended, false, err);
+	json_decref(metrics);
+	return code;
+}
+
 static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err *err)
 {
 	struct load *load = context;
@@ -80,12 +93,10 @@ static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err
 		return 0;
 	}
 	fit_plan_mark(plan, number);
-	run->campaign->fits_done += fit->state == LEDGER_DONE;
+	run->campaign->fits_done += fit->state != LEDGER_FAILED;
 	run->campaign->fits_failed += fit->state == LEDGER_FAILED;
 	round_run_note_lofo(run, load->stage, fit->left_out, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
-	if (load->stage == STAGE_HPO)
-		return round_run_note_trial(run, fit->trial, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN, false, err);
-	return 0;
+	return load->stage == STAGE_HPO ? load_trial(run, fit, err) : 0;
 }
 
 static int load_stage(struct round_run *run, enum stage_id stage, struct orch_err *err)

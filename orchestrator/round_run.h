@@ -14,6 +14,7 @@ struct partial_trial { /* trial -1: free */
 	int64_t trial;
 	unsigned seen;
 	double *scores;
+	bool cut; /* one of its fits met a limit */
 };
 struct round_run {
 	struct campaign *campaign;
@@ -48,8 +49,8 @@ int round_run_stages(struct round_run *run, struct orch_err *err); /* ORCH_ESTOP
 void round_run_close(struct round_run *run); /* keeps finished stages in the work folder */
 
 /* --- parts, shared by round_*.c --- */
-/* A fit of the search has ended; NaN: failed. record: the trial's row, when it was its last, is put into the ledger. */
-int round_run_note_trial(struct round_run *run, int64_t trial, int fold, double score, bool record, struct orch_err *err);
+/* A fit of the search has ended. record: the trial's row, when it was its last, is put into the ledger. */
+int round_run_note_trial(struct round_run *run, const struct search_fit *fit, bool record, struct orch_err *err);
 int round_run_open_phases(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);
 /* Gives the plan of 04_lofo its gate, where not every fit may be needed; a fit of any stage has ended (NaN: failed). */
 int round_run_open_lofo(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);

@@ -32,6 +32,7 @@ static struct partial_trial *partial_of(struct round_run *run, int64_t trial)
 		free_slot->scores = mem_must(folds, sizeof *free_slot->scores);
 	free_slot->trial = trial;
 	free_slot->seen = 0;
+	free_slot->cut = false;
 	for (unsigned f = 0; f < folds; f++)
 		free_slot->scores[f] = NAN;
 	return free_slot;
@@ -57,13 +58,13 @@ static int finish_trial(struct round_run *run, struct partial_trial *partial, bo
 	unsigned folds = campaign->study->folds;
 	struct ledger_trial row = {.round = run->round, .trial = partial->trial};
 	json_t *params = NULL;
-	unsigned finite = stage_mean_sd(partial->scores, folds, &row.mean, &row.sd);
+	unsigned finite = stage_mean_sd(partial->scores, folds, &row.mean, &row.sd); /* those that met a limit among them */
 	char *text;
 	int code = search_searched(run->search, (uint64_t)partial->trial, &params, err);
 
 	if (code)
 		return code;
-	row.state = finite == folds ? LEDGER_DONE : finite < partial->seen ? LEDGER_FAILED : LEDGER_PRUNED;
+	row.state = finite == folds && !partial->cut ? LEDGER_DONE : finite < partial->seen ? LEDGER_FAILED : LEDGER_PRUNED;
 	if (row.state != LEDGER_DONE)
 		row.mean = row.sd = NAN;
 	text = json_text(params, JSON_STYLE_CANONICAL);
@@ -89,13 +90,14 @@ static int finish_trial(struct round_run *run, struct partial_trial *partial, bo
 	return code;
 }
 
-int round_run_note_trial(struct round_run *run, int64_t trial, int fold, double score, bool record, struct orch_err *err)
+int round_run_note_trial(struct round_run *run, const struct search_fit *fit, bool record, struct orch_err *err)
 {
-	struct partial_trial *partial = partial_of(run, trial);
+	struct partial_trial *partial = partial_of(run, fit->trial);
 
 	if (run->phases)
-		search_phases_note(run->phases, trial, fold, score);
-	partial->scores[fold] = score;
+		search_phases_note(run->phases, fit);
+	partial->scores[fit->fold] = fit->score;
+	partial->cut = partial->cut || fit->pruned;
 	if (++partial->seen < run->campaign->study->folds)
 		return 0;
 	return finish_trial(run, partial, record, err);
@@ -116,6 +118,7 @@ int round_run_open_phases(struct round_run *run, struct fit_plan_request *reques
 
 	if (!code && run->phases) {
 		request->gate = search_phases_gate;
+		request->limits = search_phases_limits;
 		request->gate_context = run->phases;
 	}
 	return code;

@@ -11,6 +11,8 @@
 #include "orchestrator/warm_start.h"
 #include "storage/base/json.h"
 
+#define ONE_FOLD_COHORT 10 /* where folds say nothing and curves decide */
+
 /* The search of one model. */
 struct part {
 	struct search *search;
@@ -54,7 +56,7 @@ static int take_score(void *data, const struct ledger_fit *fit, struct orch_err 
 	struct known_scores *known = data;
 
 	(void)err;
-	if (fit->state != LEDGER_DONE)
+	if (fit->state == LEDGER_FAILED)
 		known->failed = true;
 	else if (fit->fold >= 0 && (unsigned)fit->fold < known->folds)
 		known->scores[fit->fold] = fit->score;
@@ -109,17 +111,25 @@ static struct space_axis *axes_of(const struct spec_model *model)
 	return axes;
 }
 
+static bool prunes_curves(const struct search *search, const struct part *part)
+{
+	const struct pruner *pruner = pruner_find(search->spec->hpo.pruner);
+
+	return pruner && pruner->goes_on && part->engine->reports && !(part->engine->shares & ENGINE_SHARE_FOLDS);
+}
+
 static bool prunes(const struct search *search, const struct part *part)
 {
-	return search->source.folds > 1 && !(part->engine->shares & ENGINE_SHARE_FOLDS) && pruner_find(search->spec->hpo.pruner);
+	return (search->source.folds > 1 && !(part->engine->shares & ENGINE_SHARE_FOLDS) && pruner_find(search->spec->hpo.pruner)) || prunes_curves(search, part);
 }
 
 /* How many trials a pruner would like to decide about together; 0: there is none. */
 static uint64_t cohort_of(const struct search *search, const struct part *part)
 {
 	struct pruner_request request = {.folds = search->source.folds, .maximise = search->source.maximise};
+	uint64_t cohort = prunes(search, part) ? pruner_find(search->spec->hpo.pruner)->cohort(&request) : 0;
 
-	return prunes(search, part) ? pruner_find(search->spec->hpo.pruner)->cohort(&request) : 0;
+	return cohort && search->source.folds == 1 && cohort < ONE_FOLD_COHORT ? ONE_FOLD_COHORT : cohort;
 }
 
 /* A conditional axis is left out of some configurations; grouping by digits is for plain grids only. */
@@ -287,6 +297,11 @@ uint64_t search_generation(const struct search *search, size_t model)
 bool search_prunes(const struct search *search, size_t model)
 {
 	return prunes(search, &search->parts[model]);
+}
+
+bool search_prunes_curves(const struct search *search, size_t model)
+{
+	return prunes_curves(search, &search->parts[model]);
 }
 
 uint64_t search_cohort(const struct search *search, size_t model)

@@ -33,6 +33,8 @@ uint64_t search_model_trials(const struct search *search, size_t model, uint64_t
 uint64_t search_generation(const struct search *search, size_t model); /* 0: any trial at any time */
 /* Does hpo.pruner decide about the model's trials? Not where its engine answers all folds at once. */
 bool search_prunes(const struct search *search, size_t model);
+/* Does it look at the values of fits under way, too? */
+bool search_prunes_curves(const struct search *search, size_t model);
 /* Trials of a model that are decided about together: its generation, or what the pruner wants. 0: all of them. */
 uint64_t search_cohort(const struct search *search, size_t model);
 /* All parameters of a trial: fixed ones of the model and the searched ones. New reference. */

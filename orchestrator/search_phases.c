@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engines/search/pruner.h"
+#include "orchestrator/fit_curve.h"
 
 struct search_phases {
 	struct search_phases_request request;
@@ -13,6 +14,9 @@ struct search_phases {
 	double *scores;              /* trials x folds; NULL without a pruner */
 	struct pruner_trial *trials; /* alike; folds: those that count for decisions */
 	bool *stopped;               /* alike */
+	unsigned *cut;               /* alike: the first fold that met a limit; folds: none */
+	struct pruner_curve *curves; /* folds x trials; NULL where no pruner looks at them */
+	struct pruner_steps **steps; /* of each fold, for the cohort at hand; NULL: not needed yet */
 	unsigned folds;
 	/* the phase: trials first .. end - 1, folds from .. to - 1 */
 	size_t model;
@@ -28,6 +32,27 @@ static const struct pruner *pruner_of(const struct search_phases *phases, size_t
 	const struct spec *spec = phases->request.study->spec;
 
 	return search_prunes(phases->request.search, model) ? pruner_find(spec->hpo.pruner) : NULL;
+}
+
+static int open_curves(struct search_phases *phases, uint64_t trials, struct orch_err *err)
+{
+	bool wanted = false;
+
+	for (size_t m = 0; m < phases->request.study->spec->model_count; m++)
+		wanted = wanted || search_prunes_curves(phases->request.search, m);
+	if (!wanted)
+		return 0;
+	phases->steps = mem_must(phases->folds, sizeof *phases->steps);
+	phases->curves = trials <= UINT32_MAX ? mem_array(trials * phases->folds, sizeof *phases->curves) : NULL;
+	return phases->curves ? 0 : orch_fail(err, ORCH_ENOMEM, "no memory for the curves that hpo.pruner decides by");
+}
+
+static void forget_steps(struct search_phases *phases)
+{
+	for (unsigned f = 0; phases->steps && f < phases->folds; f++) {
+		pruner_steps_close(phases->steps[f]);
+		phases->steps[f] = NULL;
+	}
 }
 
 int search_phases_open(const struct search_phases_request *request, struct search_phases **out, struct orch_err *err)
@@ -49,13 +74,18 @@ int search_phases_open(const struct search_phases_request *request, struct searc
 	phases->request = *request;
 	phases->folds = study->folds;
 	phases->rule = (struct pruner_request){.folds = study->folds, .maximise = study->metric->maximise};
-	if (prunes && (trials > UINT32_MAX || !(phases->scores = mem_array(trials * study->folds, sizeof(double))) ||
-	        !(phases->trials = mem_array(trials, sizeof *phases->trials)) || !(phases->stopped = mem_array(trials, sizeof *phases->stopped))))
+	if (prunes)
+		code = open_curves(phases, trials, err);
+	if (prunes && !code && (trials > UINT32_MAX || !(phases->scores = mem_array(trials * study->folds, sizeof(double))) ||
+	        !(phases->trials = mem_array(trials, sizeof *phases->trials)) ||
+	        !(phases->cut = mem_array(trials, sizeof *phases->cut)) || !(phases->stopped = mem_array(trials, sizeof *phases->stopped))))
 		code = orch_fail(err, ORCH_ENOMEM, "no memory for the scores that hpo.pruner decides by");
-	else if (prunes)
+	else if (prunes && !code)
 		code = stage_test_train(study, &phases->rule.test_train, err);
-	for (uint64_t t = 0; prunes && !code && t < trials; t++)
+	for (uint64_t t = 0; prunes && !code && t < trials; t++) {
 		phases->trials[t].scores = phases->scores + t * study->folds;
+		phases->cut[t] = study->folds;
+	}
 	if (code)
 		search_phases_close(phases);
 	else
@@ -67,9 +97,15 @@ void search_phases_close(struct search_phases *phases)
 {
 	if (!phases)
 		return;
+	forget_steps(phases);
+	for (uint64_t i = 0; phases->curves && i < search_configurations(phases->request.search) * phases->folds; i++)
+		free(phases->curves[i].points);
+	free(phases->steps);
+	free(phases->curves);
 	free(phases->scores);
 	free(phases->trials);
 	free(phases->stopped);
+	free(phases->cut);
 	free(phases);
 }
 
@@ -99,6 +135,7 @@ static void begin_cohort(struct search_phases *phases, uint64_t first)
 {
 	uint64_t cohort = search_cohort(phases->request.search, phases->model), rest = phases->model_end - first;
 
+	forget_steps(phases);
 	phases->first = first;
 	phases->end = first + (cohort && cohort < rest ? cohort : rest);
 	begin_rung(phases, 0);
@@ -133,7 +170,7 @@ static int decide(struct search_phases *phases)
 
 	for (size_t i = 0; i < count; i++)
 		if (!stopped[i])
-			members[i].folds = phases->to;
+			members[i].folds = phases->cut[phases->first + i] < phases->to ? phases->cut[phases->first + i] : phases->to;
 	if (phases->to == phases->folds)
 		return 0;
 	stop = mem_must(count + 1, sizeof *stop);
@@ -171,14 +208,42 @@ void search_phases_begin(struct search_phases *phases, struct fit_plan *plan)
 	begin_model(phases, 0);
 }
 
-void search_phases_note(struct search_phases *phases, int64_t trial, int fold, double score)
+void search_phases_note(struct search_phases *phases, const struct search_fit *fit)
 {
-	uint64_t t = (uint64_t)trial;
+	uint64_t t = (uint64_t)fit->trial, fold = (unsigned)fit->fold;
 
 	if (phases->scores)
-		phases->scores[t * phases->folds + (unsigned)fold] = score;
-	if (phases->plan && t >= phases->first && t < phases->end && (unsigned)fold >= phases->from && (unsigned)fold < phases->to && phases->left)
+		phases->scores[t * phases->folds + fold] = fit->score;
+	if (phases->cut && fit->pruned && fold < phases->cut[t])
+		phases->cut[t] = (unsigned)fold;
+	if (phases->curves && !phases->curves[fold * search_configurations(phases->request.search) + t].points)
+		fit_curve_read(fit->metrics, &phases->curves[fold * search_configurations(phases->request.search) + t]);
+	if (phases->plan && t >= phases->first && t < phases->end && fold >= phases->from && fold < phases->to && phases->left)
 		phases->left--;
+}
+
+/* Curves of earlier cohorts, on the same fold: they are all there. */
+json_t *search_phases_limits(void *context, uint64_t trial, int fold)
+{
+	struct search_phases *phases = context;
+	struct pruner_steps **steps;
+	struct pruner_limit *found;
+	json_t *limits;
+	size_t count;
+
+	if (!phases->curves || !phases->pruner || trial < phases->first || trial >= phases->end || !search_prunes_curves(phases->request.search, phases->model))
+		return NULL;
+	steps = &phases->steps[fold];
+	if (!*steps && pruner_steps_open(&phases->rule, phases->curves + (unsigned)fold * search_configurations(phases->request.search) + phases->model_first,
+	                       (size_t)(phases->first - phases->model_first), steps, &phases->err))
+		return NULL;
+	limits = json_array();
+	found = mem_must(pruner_steps_count(*steps) + 1, sizeof *found);
+	count = pruner_steps_limits(*steps, phases->pruner, (size_t)(trial - phases->model_first), found);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(limits, json_pack("[I, f]", (json_int_t)found[i].step, found[i].worst));
+	free(found);
+	return limits;
 }
 
 enum fit_gate search_phases_gate(void *context, uint64_t trial, int fold)

@@ -5,7 +5,10 @@
  *
  *   open -> note (what the ledger has) -> begin -> gate, note ... -> close
  *
- * Kept: with a pruner the scores of all fits; else nothing per trial. One thread. */
+ * Fits that report values on their way are compared with the curves of whole earlier cohorts: what ends one is known when it is handed out (limits), and is
+ * decided where it runs. A trial with such a fit has the other folds of its phase, and no more.
+ *
+ * Kept: with a pruner the scores and curves of all fits; else nothing per trial. One thread. */
 #ifndef ORCHESTRATOR_SEARCH_PHASES_H
 #define ORCHESTRATOR_SEARCH_PHASES_H
 
@@ -25,7 +28,15 @@ struct search_phases_request {
 int search_phases_open(const struct search_phases_request *request, struct search_phases **out, struct orch_err *err);
 void search_phases_close(struct search_phases *phases); /* NULL is fine */
 void search_phases_begin(struct search_phases *phases, struct fit_plan *plan); /* borrowed */
-void search_phases_note(struct search_phases *phases, int64_t trial, int fold, double score); /* a fit has ended; NaN: failed */
+struct search_fit {
+	int64_t trial;
+	int fold;
+	double score;          /* NaN: failed */
+	bool pruned;           /* it met one of its limits */
+	const json_t *metrics; /* its curve stands there; NULL: it has none */
+};
+void search_phases_note(struct search_phases *phases, const struct search_fit *fit); /* it has ended */
+json_t *search_phases_limits(void *phases, uint64_t trial, int fold);             /* for fit_plan_request */
 enum fit_gate search_phases_gate(void *phases, uint64_t trial, int fold); /* for fit_plan_request */
 int search_phases_error(const struct search_phases *phases, struct orch_err *err); /* what went wrong behind the gate; 0: nothing */
 

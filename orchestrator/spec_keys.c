@@ -84,7 +84,7 @@ const struct spec_key spec_keys[] = {
 	{"hpo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the search; without it one configuration is tried", NULL, NULL},
 	{"hpo.sampler", SPEC_CHOICE, "\"grid\"", 0, 0, "grid random sobol tpe gp", NULL, "how configurations are chosen", NULL, NULL},
 	{"hpo.trials", SPEC_INT, "0", 0, 1e12, NULL, NULL, "configurations a round, over all resumes; with grid: all of it", NULL, NULL},
-	{"hpo.pruner", SPEC_CHOICE, "\"none\"", 0, 0, "none median halving hyperband paired", NULL, "stops poor trials after some of their folds", NULL, NULL},
+	{"hpo.pruner", SPEC_CHOICE, "\"none\"", 0, 0, "none median halving hyperband paired", NULL, "stops poor trials after some of their folds, and fits under way by the values they report", NULL, NULL},
 	{"hpo.warm_start", SPEC_TEXT, "null", 0, 0, NULL, NULL, "folder of another campaign whose trials tpe or gp begin with", NULL, NULL},
 	{"hpo.space", SPEC_OWN, "{}", 0, 0, NULL, NULL, "parameter: [choices], {float: [low, high], log: true} or {int: [low, high], step: 1}, each with when: {parameter: value}",
 	        spec_take_space, SPACE},

@@ -1,4 +1,4 @@
-/* 01_hpo: trials.parquet, trials.csv, best.json. One walk over the ledger in order of trials; nothing is held but the trial at hand. */
+/* 01_hpo: trials.parquet, trials.csv, best.json; stopped.csv where a pruner ended fits under way: at which step, and their value there. One walk over the ledger in order of trials; nothing is held but the trial at hand. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 struct writing {
 	const struct stage_context *context;
 	struct search *search;
-	struct table_file *table;
+	struct table_file *table, *stopped; /* stopped: NULL until there is one */
 	unsigned folds;
 	double *scores;
 	int64_t trial; /* at hand; -1: none */
@@ -94,6 +94,27 @@ static int end_trial(struct writing *writing, struct orch_err *err)
 	return code;
 }
 
+static int put_stopped(struct writing *writing, const struct ledger_fit *fit, struct orch_err *err)
+{
+	static const struct table_column columns[] = {{"trial", TABLE_INT64}, {"fold", TABLE_INT32}, {"step", TABLE_INT64}, {"value", TABLE_DOUBLE}};
+	char *csv = file_join(writing->context->folder, "stopped.csv");
+	json_t *metrics = NULL;
+	int code = writing->stopped ? 0 : table_file_begin(NULL, csv, columns, sizeof columns / sizeof *columns, &writing->stopped, err);
+
+	if (!code)
+		code = json_parse(fit->metrics ? fit->metrics : "{}", fit->metrics ? strlen(fit->metrics) : 2, "ledger", &metrics, err);
+	if (!code) {
+		table_file_int(writing->stopped, fit->trial);
+		table_file_int(writing->stopped, fit->fold);
+		table_file_int(writing->stopped, json_get_int(metrics, "stopped_at", -1));
+		table_file_double(writing->stopped, fit->score);
+		table_file_end_row(writing->stopped);
+	}
+	json_decref(metrics);
+	free(csv);
+	return code;
+}
+
 static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *err)
 {
 	struct writing *writing = data;
@@ -106,9 +127,11 @@ static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *e
 		for (unsigned f = 0; f < writing->folds; f++)
 			writing->scores[f] = NAN;
 	}
-	writing->fold_failed = writing->fold_failed || fit->state != LEDGER_DONE;
+	writing->fold_failed = writing->fold_failed || fit->state == LEDGER_FAILED;
 	if (fit->fold >= 0 && (unsigned)fit->fold < writing->folds && fit->state == LEDGER_DONE)
 		writing->scores[fit->fold] = fit->score;
+	if (!code && fit->state == LEDGER_PRUNED)
+		code = put_stopped(writing, fit, err);
 	if (!code && writing->front)
 		code = front_fit(writing->front, fit, err);
 	return code;
@@ -201,6 +224,10 @@ int stage_hpo_write(const struct stage_context *context, struct orch_err *err)
 		table_file_abort(&writing.table);
 	else if (writing.table)
 		code = table_file_commit(&writing.table, err);
+	if (writing.stopped && code)
+		table_file_abort(&writing.stopped);
+	else if (writing.stopped)
+		code = table_file_commit(&writing.stopped, err);
 	if (!code && writing.front)
 		code = front_best(writing.front, &writing.best_trial, &writing.best_score, &writing.feasible, err);
 	if (!code && writing.front)

@@ -5,6 +5,7 @@
  *   {"type":"fit","id":I,"stage":S,"model":M,"attempt":A,"seed":U,"shared":B,"predictions":B,"save_model":B,"scratch":DIR,
  *    "folds":[..],"variants":[{"trial":T,"params":{..},"left_out":[..]},..]}
  *       of 09_stability a variant has "seed_repeat":S, another seed of the model, or "share":X, of each fold's training rows
+ *       one fit of a search whose pruner looks at values of fits under way: "limits":[[step,worst],..], what ends it (fit_curve.h)
  *       several small jobs in one message: "jobs":[n,..] variants of each in turn, and "folds_together":B, whether a job has all folds or one at a time
  *   {"type":"write","id":I,"round":N,"stage":S,"campaign":DIR,"work":DIR,"folder":DIR}      write a stage's artifacts into folder;
  *                                                                                          with "part":P one part of them, beside others
@@ -15,6 +16,7 @@
  *   {"type":"progress","id":I,...}                                                     optional
  *   {"type":"result","id":I,"variant":v,"fold":f,"score":x,"metrics":{..},"files":[{"name","sha256","bytes"}],"note":T}   one per fit; v is an index into
  *        variants, f the fold itself (-1 holdout); or with "failed":TEXT instead of score and metrics
+ *        "pruned":true for a fit that met one of its limits: the score is its value there, the metrics "curve" and "stopped_at"
  *        (and "final":true when a further attempt cannot mend it; "cause":"timeout", "memory" or "output" when it met a limit)
  *        with "stderr":TEXT, the last that a user's program said there, and "progress":[[step,value],..], what it reported on the way
  *   {"type":"output","id":I,"value":{..}}                                              of write and prepare, optional

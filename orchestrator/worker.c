@@ -89,6 +89,8 @@ void worker_send_result(struct worker *worker, json_int_t id, size_t variant, in
 		json_object_set_new(line, "metrics", take_metrics);
 		if (take_files)
 			json_object_set_new(line, "files", take_files);
+		if (worker->curve.stopped)
+			json_object_set_new(line, "pruned", json_true());
 	}
 	if (note)
 		json_object_set_new(line, "note", safe_text(note));

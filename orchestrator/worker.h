@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "orchestrator/fit_curve.h"
 #include "orchestrator/study.h"
 #include "orchestrator/task.h"
 #include "storage/base/text.h"
@@ -19,6 +20,7 @@ struct worker {
 	double flushed;       /* when the stream was */
 	const char *cause; /* of the fit that failed last: the limit it met, or NULL */
 	json_t *features_used; /* that the program said its last model uses, or NULL */
+	struct fit_curve curve; /* of the fit under way */
 	json_t *progress;  /* what it reported on the way, [[step, value], ..], or NULL */
 	char *said;        /* what its program said on stderr, the last of it, printable; NULL */
 	bool failures_are_final; /* a built-in engine that refused its input will refuse it again: no retry */

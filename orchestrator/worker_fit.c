@@ -271,6 +271,7 @@ static int score_answer(struct fit_task *fit, size_t variant, int fold, const st
 		if (!code) {
 			score = worker->study->metric->score(&in);
 			metrics = study_metrics(worker->study, &in);
+			fit_curve_result(&worker->curve, metrics);
 			if (fit->features_used)
 				json_object_set(metrics, "features_used", fit->features_used);
 			note_rows(fit, rows, metrics);
@@ -295,12 +296,46 @@ static int score_answer(struct fit_task *fit, size_t variant, int fold, const st
 	return code;
 }
 
+/* A fit that met one of its limits: its value there is its score. */
+static void send_stopped(struct fit_task *fit, size_t variant, int fold)
+{
+	const struct fit_curve *curve = &fit->worker->curve;
+	json_t *metrics = json_object();
+	char best[TEXT_NUMBER_MAX], worst[TEXT_NUMBER_MAX], *note;
+
+	fit_curve_result(curve, metrics);
+	note = text_format("stopped at step %lld: its best, %s, is worse than what lets it go on, %s", (long long)curve->step, text_number(curve->best, best),
+	        text_number(curve->worst, worst));
+	worker_send_result(fit->worker, fit->id, variant, fold, curve->value, metrics, NULL, note, NULL);
+	free(note);
+}
+
+/* The engine's fit under way: what would it score? */
+static bool take_report(void *context, int64_t step, const double *prediction)
+{
+	struct fit_task *fit = context;
+	const struct engine_fold *rows = &fit->rows[fit->fold_offset];
+	struct arena arena = {0};
+	struct metric_input in;
+	double value = NAN;
+
+	if (rows->test_count && !first_not_finite(fit, rows, prediction) &&
+	        !study_metric_input(fit->worker->study, rows->test, rows->test_count, prediction, &arena, &in, NULL))
+		value = fit->worker->study->metric->score(&in);
+	arena_release(&arena);
+	return fit_curve_note(&fit->worker->curve, step, value);
+}
+
 static int take_answer(void *context, const struct engine_answer *answer, struct orch_err *err)
 {
 	struct fit_task *fit = context;
 	size_t variant = fit->variant_offset + answer->variant, fold = fit->fold_offset + answer->fold;
 
 	fit->answers++;
+	if (answer->stopped) {
+		send_stopped(fit, variant, fit->folds[fold]);
+		return 0;
+	}
 	if (answer->code) {
 		worker_send_result(fit->worker, fit->id, variant, fit->folds[fold], NAN, NULL, NULL, NULL,
 		        answer->text ? answer->text : "the engine gave no reason");
@@ -314,7 +349,8 @@ static int run_job(struct fit_task *fit, size_t fold_offset, size_t folds, size_
 	const struct study *study = fit->worker->study;
 	struct engine_job job = {.data = &study->data, .folds = fit->rows + fold_offset, .fold_count = folds, .variants = fit->variants + variant_offset,
 	        .variant_count = variants, .seed = variation_seed(study->spec, fit->seed_repeat), .threads = study->spec->resources.threads ? study->spec->resources.threads : 1,
-	        .attempt = (unsigned)json_get_int(fit->line, "attempt", 0), .want_model = fit->save_model, .answer = take_answer, .context = fit};
+	        .attempt = (unsigned)json_get_int(fit->line, "attempt", 0), .want_model = fit->save_model, .answer = take_answer, .context = fit,
+	        .report = fit->worker->curve.wanted ? take_report : NULL};
 	size_t before = fit->answers;
 	struct orch_err why = {0};
 	int code;
@@ -355,6 +391,11 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 			names[command.feature_count++] = study->features[f]->name;
 	fit->worker->cause = NULL;
 	code = command_fit_run(fit->worker, &command, &prediction, &score, &why);
+	if (fit->worker->curve.stopped && (!code || code == ORCH_EFIT)) { /* however it ended then */
+		send_stopped(fit, variant, command.fold);
+		code = 0;
+		goto out;
+	}
 	if (!code && !v->left_out_count && command.fold >= 0) /* what LOFO can do without is decided by the fit with all features */
 		fit->features_used = fit->worker->features_used;
 	if (code == ORCH_EFIT && !fit->worker->cause && !file_system_has_room(fit->scratch)) { /* a program that fails for want of room is no failed fit */
@@ -373,10 +414,12 @@ static int run_external(struct fit_task *fit, size_t variant, size_t fold, struc
 
 		json_object_set_new(metrics, study->metric->name, json_number_or_null(score));
 		note_rows(fit, &fit->rows[fold], metrics);
+		fit_curve_result(&fit->worker->curve, metrics);
 		if (fit->features_used)
 			json_object_set(metrics, "features_used", fit->features_used);
 		worker_send_result(fit->worker, fit->id, variant, command.fold, score, metrics, NULL, NULL, NULL);
 	}
+out:
 	fit->features_used = NULL;
 	json_decref(fit->worker->features_used);
 	fit->worker->features_used = NULL;
@@ -442,8 +485,11 @@ int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err)
 	code = load_folds(&fit, err);
 	if (!code)
 		code = load_variants(&fit, err);
-	if (!code)
+	if (!code) {
+		fit_curve_begin(&worker->curve, json_object_get(task, "limits"), worker->study->metric->maximise);
 		code = run_all(&fit, err);
+		fit_curve_end(&worker->curve);
+	}
 	for (size_t i = 0; i < fit.fold_count && fit.rows; i++) {
 		free((void *)fit.rows[i].train);
 		free((void *)fit.rows[i].test);

@@ -233,7 +233,7 @@ int ledger_counts(
 				if (delta->round == round && strcmp(delta->stage, stage) == 0)
 					counts[state] += delta->by_state[state];
 		}
-	*done = counts[LEDGER_DONE];
+	*done = counts[LEDGER_DONE] + counts[LEDGER_PRUNED];
 	*failed = counts[LEDGER_FAILED];
 	return 0;
 }

@@ -101,7 +101,7 @@ int ledger_each_failure(struct ledger *ledger, unsigned limit,
 /* ORCH_EMISSING: no such fit. By key alone all fits are scanned (0.1 s a million): never once a fit. So does ledger_forget_fit. */
 int ledger_find_fit(struct ledger *ledger, const uint8_t key[LEDGER_KEY],
                     int (*visit)(void *context, const struct ledger_fit *fit, struct orch_err *err), void *context, struct orch_err *err);
-/* Fits of a stage by state, without reading them: kept with the rows, in the same transaction. 0 and 0 when there are none. */
+/* Fits of a stage by state (those that a pruner stopped are done), without reading them: kept with the rows, in the same transaction. 0 and 0 when there are none. */
 int ledger_counts(struct ledger *ledger, unsigned round, const char *stage, int64_t *done, int64_t *failed, struct orch_err *err);
 unsigned ledger_attempts(struct ledger *ledger, const uint8_t key[LEDGER_KEY]); /* recorded attempts with a cause other than "ok" */
 /* Forget one round's fits, trials and attempts of a stage that must be done again (stage NULL: the whole round, its row too).

@@ -36,6 +36,7 @@ const struct engine engine_command = {
         .many_outputs = true,
         .keeps_missing = true,
         .weights = true,
+        .reports = true,
         .external = true,
         .memory = command_memory,
         .run = command_run,

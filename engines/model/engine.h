@@ -56,6 +56,7 @@ struct engine_answer {
 	const double *sse;       /* instead of prediction, when job->scores_only: weighted held-out squared error of each output */
 	const void *model;       /* when job->want_model: bytes in the engine's own documented format */
 	size_t model_length;
+	bool stopped;            /* a report was answered with true: nothing else stands here */
 	uint64_t fits_saved;     /* refits that sharing made unnecessary (for reporting) */
 };
 struct engine_job {
@@ -69,6 +70,9 @@ struct engine_job {
 	unsigned attempt; /* 0 for the first: only the fake engine looks at it */
 	bool scores_only; /* squared errors are enough: predictions need not be formed */
 	bool want_model;
+	/* NULL: nobody asks. Else, for jobs of one fit: called at steps of the engine's own choice, the same ones for the same task, with the predictions so far
+	 * (as in engine_answer). True: the fit is not worth the rest; its answer is `stopped`. */
+	bool (*report)(void *context, int64_t step, const double *prediction);
 	/* Non-zero stops the job: run returns that code. */
 	int (*answer)(void *context, const struct engine_answer *answer, struct orch_err *err);
 	void *context;
@@ -91,6 +95,7 @@ struct engine {
 	unsigned shares; /* enum engine_share bits */
 	unsigned left_out_most; /* left-out sets that one job should hold at most; 0: any number */
 	bool many_outputs, keeps_missing, weights;
+	bool reports;          /* may know values of a fit under way (job->report) */
 	bool external;         /* run by the worker's process driver from a command template; no run of its own */
 	bool seedless; /* its numbers do not depend on the job's seed */
 	bool needs_permission; /* refused unless ORCH_FAKE_ENGINE=1: for tests and fault drills */

@@ -37,6 +37,11 @@ static const struct param_def fake_params[] = {
                 .low = 0,
                 .high = 1e6,
                 .help = "memory that `leak` keeps and `hog` touches; 0 for `hog`: until killed"},
+        {.name = "steps",
+                .kind = PARAM_INT_OR_NULL,
+                .low = 1,
+                .high = 1e6,
+                .help = "reports on the way: the error falls from twice its size to its size; null or absent: none"},
         {.name = NULL},
 };
 
@@ -162,7 +167,7 @@ static const char *fake_misbehave(struct fake_fit *fit, const char *behave)
 		abort();
 	while (strcmp(behave, "hang") == 0)
 		pause();
-	if (strcmp(behave, "slow") == 0)
+	if (strcmp(behave, "slow") == 0 && !(fit->job->report && json_get_int(params, "steps", 0) > 0))
 		fake_sleep(json_get_real(params, "seconds", 1));
 	if (strcmp(behave, "leak") == 0)
 		leaked = fake_touch((size_t)(megabytes * (double)FAKE_MEGABYTE));
@@ -233,7 +238,26 @@ static char *fake_model(const struct fake_fit *fit)
 	return text;
 }
 
-static int fake_answer(const struct fake_fit *fit, const char *behave, struct orch_err *err)
+/* True: somebody has seen enough. `slow` takes its time over the steps. */
+static bool fake_report(struct fake_fit *fit, const char *behave, double *prediction)
+{
+	const json_t *params = fit->job->variants[fit->variant].params;
+	int64_t steps = json_get_int(params, "steps", 0);
+	double size = fit->error;
+	bool stop = false;
+
+	for (int64_t step = 1; step <= steps && !stop && fit->job->report; step++) {
+		if (strcmp(behave, "slow") == 0)
+			fake_sleep(json_get_real(params, "seconds", 1) / (double)steps);
+		fit->error = size * (1 + (double)(steps - step) / (double)steps);
+		(fit->job->data->task == ENGINE_CLASSIFICATION ? fake_classify : fake_regress)(fit, prediction);
+		stop = fit->job->report(fit->job->context, step, prediction) && step < steps;
+	}
+	fit->error = size;
+	return stop;
+}
+
+static int fake_answer(struct fake_fit *fit, const char *behave, struct orch_err *err)
 {
 	const struct engine_job *job = fit->job;
 	bool classify = job->data->task == ENGINE_CLASSIFICATION;
@@ -246,6 +270,10 @@ static int fake_answer(const struct fake_fit *fit, const char *behave, struct or
 
 	if (!prediction || !sse || (job->want_model && !model)) {
 		orch_fail(err, code, "no memory for %zu predictions", count);
+		goto out;
+	}
+	if (fake_report(fit, behave, prediction)) {
+		code = job->answer(job->context, &(struct engine_answer){.fold = fit->fold, .variant = fit->variant, .stopped = true}, err);
 		goto out;
 	}
 	(classify ? fake_classify : fake_regress)(fit, prediction);
@@ -325,6 +353,7 @@ const struct engine engine_fake = {
         .many_outputs = true,
         .keeps_missing = true,
         .weights = true,
+        .reports = true,
         .needs_permission = true,
         .model_suffix = "json",
         .memory = fake_memory,

@@ -5,6 +5,7 @@
  * - Base score: the weighted training mean of the target, computed in double and rounded to float; 0.5 for classes.
  * - Several outputs: one booster each (xgboost_fit.h).
  * - Two classes: binary:logistic, more: multi:softprob; probabilities are the library's floats as they are.
+ * - Reports (job->report): one target without early stopping, the test rows' predictions after 4, 6, 8, 12, 16, 24 ... rounds.
  * - Trees: a fit of the largest number answers all smaller ones bit for bit, with early stopping too (xgboost_fit.h).
  * - Features left out: engines/lofo/boosted_lofo.h.
  * - Most fits of numbers are grown by engines/model/hist_trees.h, with the same bits; the library bins the rows, and grows the first
@@ -379,6 +380,7 @@ const struct engine engine_xgboost = {
         .shares = ENGINE_SHARE_LEFT_OUT,
         .left_out_most = 32, /* each costs a part of a training: more in one job would leave workers idle */
         .many_outputs = true,
+        .reports = true,
         .keeps_missing = true,
         .weights = true,
         .model_suffix = "json",

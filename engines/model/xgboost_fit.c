@@ -38,8 +38,8 @@ int xgboost_settle(struct xgboost_model **model, unsigned trees, struct orch_err
 	return 0;
 }
 
-int xgboost_fit_output(const struct engine_job *job, const struct engine_variant *variant,
-        struct xgboost_view *view, struct xgboost_matrix *matrix, unsigned trees, unsigned output,
+static int xgboost_fit_begin(const struct engine_job *job, const struct engine_variant *variant,
+        struct xgboost_view *view, struct xgboost_matrix *matrix, unsigned output,
         struct xgboost_model **out, struct orch_err *err)
 {
 	struct xgboost_setting settings[XGBOOST_SETTINGS];
@@ -53,11 +53,61 @@ int xgboost_fit_output(const struct engine_job *job, const struct engine_variant
 	}
 	if ((code = xgboost_settings(job, variant, view, output, settings, &count, err)) != 0)
 		return code;
-	if ((code = xgboost_model_create(matrix, settings, count, out, err)) != 0)
-		return code;
-	if ((code = xgboost_model_train(*out, matrix, 0, trees, err)) != 0)
+	return xgboost_model_create(matrix, settings, count, out, err);
+}
+
+int xgboost_fit_output(const struct engine_job *job, const struct engine_variant *variant,
+        struct xgboost_view *view, struct xgboost_matrix *matrix, unsigned trees, unsigned output,
+        struct xgboost_model **out, struct orch_err *err)
+{
+	int code = xgboost_fit_begin(job, variant, view, matrix, output, out, err);
+
+	if (code != 0 || (code = xgboost_model_train(*out, matrix, 0, trees, err)) != 0)
 		return code;
 	return xgboost_settle(out, trees, err);
+}
+
+/* --- reports --- */
+
+bool xgboost_reports(const struct engine_job *job)
+{
+	return job->report && job->variant_count == 1 && job->fold_count == 1 && job->data->outputs == 1;
+}
+
+unsigned xgboost_next_report(unsigned grown, unsigned trees)
+{
+	unsigned step = 4;
+
+	while (step <= grown)
+		step = step & (step - 1) ? step / 3 * 4 : step / 2 * 3;
+	return step < trees ? step : trees;
+}
+
+int xgboost_fit_report(const struct engine_job *job, const struct xgboost_view *view, unsigned grown, struct xgboost_fit *fit, struct orch_err *err)
+{
+	double *prediction = mem_array(view->fold->test_count * xgboost_width(job->data) + 1, sizeof(*prediction));
+	int code = prediction ? xgboost_fit_predict(view, fit, grown, prediction, err)
+	                      : orch_fail(err, ORCH_ENOMEM, "no memory for %zu predictions", view->fold->test_count);
+
+	if (code == 0)
+		fit->stopped = job->report(job->context, grown, prediction);
+	free(prediction);
+	return code;
+}
+
+/* The one output of a fit with reports: round by round gives the same trees as all at once. */
+static int xgboost_fit_grow(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *fit, struct orch_err *err)
+{
+	int code = xgboost_fit_begin(job, variant, view, matrix, 0, &fit->models[0], err);
+
+	for (unsigned grown = 0, next; code == 0 && grown < trees && !fit->stopped; grown = next) {
+		next = xgboost_next_report(grown, trees);
+		code = xgboost_model_train(fit->models[0], matrix, grown, next, err);
+		if (code == 0 && next < trees)
+			code = xgboost_fit_report(job, view, next, fit, err);
+	}
+	return code != 0 || fit->stopped ? code : xgboost_settle(&fit->models[0], trees, err);
 }
 
 int xgboost_fit_library(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
@@ -71,7 +121,8 @@ int xgboost_fit_library(const struct engine_job *job, const struct engine_varian
 	if (!fit.models || !fit.bases)
 		code = orch_fail(err, ORCH_ENOMEM, "no memory for %u boosters", fit.count);
 	for (unsigned o = 0; o < fit.count && code == 0; o++) {
-		code = xgboost_fit_output(job, variant, view, matrix, trees, o, &fit.models[o], err);
+		code = xgboost_reports(job) ? xgboost_fit_grow(job, variant, view, matrix, trees, &fit, err)
+		                            : xgboost_fit_output(job, variant, view, matrix, trees, o, &fit.models[o], err);
 		fit.bases[o] = view->base;
 	}
 	if (code == 0)
@@ -214,6 +265,8 @@ int xgboost_group_answer(const struct engine_job *job, size_t fold, const struct
 {
 	int code = 0;
 
+	if (fit->stopped)
+		return job->answer(job->context, &(struct engine_answer){.fold = fold, .variant = group->variants[0], .stopped = true}, err);
 	for (size_t i = 0; i < group->count && code == 0; i++)
 		code = xgboost_answer(job, fold, group->variants[i], view, fit, text, i == 0 ? saved : 1, err);
 	return code;

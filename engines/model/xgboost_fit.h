@@ -77,6 +77,7 @@ struct xgboost_fit {
 	struct hist_bins bins;         /* what own was grown on; empty where another fit has them */
 	float *bases; /* their base scores */
 	unsigned count;
+	bool stopped; /* a report was answered with true: there is nothing to predict with */
 	const struct xgboost_stop *stop; /* borrowed; NULL: no early stopping */
 };
 /* xgboost_fit_train with early stopping. */
@@ -89,12 +90,17 @@ unsigned xgboost_fit_trees(const struct xgboost_fit *fit, unsigned trees);
 const char *xgboost_fit_note(const struct xgboost_fit *fit, unsigned trees, const char *text, char note[XGBOOST_NOTE]);
 void xgboost_fit_release(struct xgboost_fit *fit);
 /* Trains `trees` rounds of each output, in the library or, where that gives the same numbers sooner, here; matrix is the view's,
- * its label is left at the last output. */
+ * its label is left at the last output. One target reports (job->report) on the way and may be stopped. */
 int xgboost_fit_train(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
         struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
 /* The same in the library whatever it takes. */
 int xgboost_fit_library(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
         struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
+/* Does the fit report? After 4, 6, 8, 12, 16, 24 ... rounds: the same steps whatever the number of trees, and predicting at all of them costs a few
+ * times the last prediction. fit_report sets fit->stopped. */
+bool xgboost_reports(const struct engine_job *job);
+unsigned xgboost_next_report(unsigned grown, unsigned trees);
+int xgboost_fit_report(const struct engine_job *job, const struct xgboost_view *view, unsigned grown, struct xgboost_fit *fit, struct orch_err *err);
 /* One output in the library. */
 int xgboost_fit_output(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
         struct xgboost_matrix *matrix, unsigned trees, unsigned output, struct xgboost_model **out, struct orch_err *err);

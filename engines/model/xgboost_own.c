@@ -52,7 +52,8 @@ static bool xgboost_own_can(
 	        depth <= HIST_DEPTH_MOST && xgboost_max_bin(variant) <= HIST_BINS_MOST && xgboost_own_ones(params) &&
 	        xgboost_own_objective(job->data, params) && json_get_real(params, "min_child_weight", 1) >= HIST_CHILD_LEAST &&
 	        json_get_real(params, "max_delta_step", 0) == 0 && json_get_int(params, "max_leaves", 0) == 0 &&
-	        strcmp(json_get_text(params, "grow_policy", "depthwise"), "depthwise") == 0 && xgboost_version_known();
+	        strcmp(json_get_text(params, "grow_policy", "depthwise"), "depthwise") == 0 && xgboost_version_known() &&
+	        (!xgboost_reports(job) || json_get_real(params, "subsample", 1) == 1); /* samples go with a training from its first round on */
 }
 
 struct hist_params xgboost_own_params(
@@ -98,6 +99,26 @@ static int xgboost_own_same(const struct engine_job *job, const struct engine_va
 	return code;
 }
 
+/* All rounds of one output, the first ones checked: 1, 0 or a code as xgboost_own_same. */
+static int xgboost_own_rounds(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
+        struct xgboost_matrix *matrix, unsigned trees, unsigned output, struct xgboost_fit *fit, struct orch_err *err)
+{
+	struct xgboost_own *own = &fit->own[output];
+	unsigned grown = xgboost_reports(job) ? xgboost_next_report(0, trees) : trees;
+	int code = hist_train(&fit->bins, &own->params, view->label, view->weight, NULL, grown, &own->model, err);
+
+	if (code == 0)
+		code = xgboost_own_same(job, variant, view, matrix, output, own, err);
+	while (code == 1 && grown < trees && !fit->stopped) {
+		code = xgboost_fit_report(job, view, grown, fit, err);
+		grown = xgboost_next_report(grown, trees);
+		if (code == 0 && !fit->stopped)
+			code = hist_train(&fit->bins, &own->params, view->label, view->weight, NULL, grown, &own->model, err);
+		code = code == 0 ? 1 : code;
+	}
+	return code;
+}
+
 static int xgboost_own_grow(const struct engine_job *job, const struct engine_variant *variant, struct xgboost_view *view,
         struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *fit, struct orch_err *err)
 {
@@ -112,9 +133,7 @@ static int xgboost_own_grow(const struct engine_job *job, const struct engine_va
 			xgboost_view_output(view, o);
 		own->params = xgboost_own_params(job, variant, view, o);
 		fit->bases[o] = view->base;
-		code = hist_train(&fit->bins, &own->params, view->label, view->weight, NULL, trees, &own->model, err);
-		if (code == 0)
-			code = xgboost_own_same(job, variant, view, matrix, o, own, err);
+		code = xgboost_own_rounds(job, variant, view, matrix, trees, o, fit, err);
 		if (code != 1)
 			return code;
 	}

@@ -14,6 +14,9 @@
  * decided by itself (count = 1) as soon as its own folds up to the rung are there, without waiting for the others.
  * For a sampler, the score of a stopped trial is the mean of the folds it has.
  *
+ * Fits may report values on their way, too (curves). These are compared with curves of earlier cohorts only, so that what may stop a fit is known
+ * before it begins: a list of limits goes with it, and whoever does it decides (pruner_steps).
+ *
  * A trial with a failed fold (NaN) below the rung is worse than every other; it is stopped wherever something is decided about it.
  * Ties are decided for the earlier trial. Pure functions, any thread; ORCH_ENOMEM is the only failure. */
 #ifndef ENGINES_SEARCH_PRUNER_H
@@ -21,6 +24,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "storage/base/err.h"
 
@@ -49,6 +53,9 @@ struct pruner {
 	unsigned (*next_rung)(const struct pruner_request *request, unsigned after);
 	/* stop: room for count; set for all members, true for those that have been stopped before. */
 	int (*decide)(const struct pruner_request *request, const struct pruner_cohort *cohort, unsigned rung, bool *stop, struct orch_err *err);
+	/* The share of fits that goes on behind step number `position` (1 ..) of request->folds steps; 1: nothing is decided there. number: the trial's
+	 * among its model's. NULL: values of fits under way say nothing to this pruner. */
+	double (*goes_on)(const struct pruner_request *request, size_t number, unsigned position);
 };
 /* median: behind every fold, a trial is stopped whose running mean is worse than the median of the running means that earlier trials
  *   had behind the same fold, once five of them got there (Golovin et al., KDD 2017, 1487).
@@ -58,10 +65,35 @@ struct pruner {
  * paired: against the best whole trial of earlier cohorts on the same folds. From three folds on the corrected resampled t test of
  *   Nadeau and Bengio (see engines/lofo/lofo_stats.h), worse at 5 % one-sided. With two folds a test has no power: stopped when both
  *   are worse, each by more than the sample deviation of the best trial's scores over its folds, which overstates the noise of a
- *   paired difference. One fold decides nothing. */
+ *   paired difference. One fold decides nothing, neither does a curve.
+ *
+ * By curves, behind a step: median: the better half goes on. halving: 1/eta behind steps number 1, eta, eta^2 ..., of the fits that got there (the
+ *   stopping rule of asynchronous halving: Li et al., MLSys 2020). hyperband: the same, trials by turns in brackets. */
 extern const struct pruner pruner_median, pruner_halving, pruner_hyperband, pruner_paired;
 extern const struct pruner *const pruner_table[]; /* NULL-terminated */
 const struct pruner *pruner_find(const char *name); /* NULL: none of that name ("none" is none) */
+
+/* What earlier fits of the same fold reported, by step. open -> limits (for any trial) -> close.
+ * At a step that five of them reported, a fit is stopped whose best value so far is worse than the quantile of theirs that the pruner's share stands
+ * for (linear between two: of one half it is the median). Not at the last such step: there is nothing left to save. */
+struct pruner_point {
+	int64_t step;
+	double value; /* finite; lower or higher is better, as the request says */
+};
+struct pruner_curve {
+	struct pruner_point *points; /* steps ascend */
+	size_t count;
+};
+struct pruner_limit {
+	int64_t step;
+	double worst; /* what is worse is stopped */
+};
+struct pruner_steps;
+int pruner_steps_open(const struct pruner_request *request, const struct pruner_curve *earlier, size_t count, struct pruner_steps **out, struct orch_err *err);
+void pruner_steps_close(struct pruner_steps *steps); /* NULL is fine */
+size_t pruner_steps_count(const struct pruner_steps *steps);
+/* out: room for pruner_steps_count; how many there are, by step. */
+size_t pruner_steps_limits(const struct pruner_steps *steps, const struct pruner *pruner, size_t number, struct pruner_limit *out);
 
 /* For pruners: the mean of the first `rung` scores (NaN when one failed), and whether a is worse than b; NaN is worse than a number. */
 double pruner_mean(const struct pruner_trial *trial, unsigned rung);

@@ -109,12 +109,19 @@ static int halving_decide(const struct pruner_request *request, const struct pru
 	return 0;
 }
 
+static double halving_goes_on(const struct pruner_request *request, size_t number, unsigned position)
+{
+	(void)number;
+	return halving_next(request, position - 1) == position ? 1 / eta_of(request) : 1;
+}
+
 const struct pruner pruner_halving = {
 	.name = "halving",
 	.help = "keeps the best part of each group of trials after 1, 2, 4 ... folds",
 	.cohort = halving_cohort,
 	.next_rung = halving_next,
 	.decide = halving_decide,
+	.goes_on = halving_goes_on,
 };
 
 /* --- Hyperband --- */
@@ -203,10 +210,25 @@ static int hyperband_decide(const struct pruner_request *request, const struct p
 	return 0;
 }
 
+static double hyperband_goes_on(const struct pruner_request *request, size_t number, unsigned position)
+{
+	struct brackets b = brackets_of(request);
+	size_t place = number % b.turn;
+	unsigned s = b.top;
+
+	for (; s && place >= b.sizes[s]; s--)
+		place -= b.sizes[s];
+	for (unsigned level = 0; level < s; level++)
+		if (bracket_rung(request, &b, s, level) == position)
+			return 1 / b.eta;
+	return 1;
+}
+
 const struct pruner pruner_hyperband = {
 	.name = "hyperband",
 	.help = "several halvings side by side, from eager to patient",
 	.cohort = hyperband_cohort,
 	.next_rung = hyperband_next,
 	.decide = hyperband_decide,
+	.goes_on = hyperband_goes_on,
 };

@@ -54,6 +54,14 @@ static int median_decide(const struct pruner_request *request, const struct prun
 	return code;
 }
 
+static double median_goes_on(const struct pruner_request *request, size_t number, unsigned position)
+{
+	(void)request;
+	(void)number;
+	(void)position;
+	return 0.5;
+}
+
 const struct pruner pruner_median = {
 	.name = "median",
 	.help = "stops a trial that is worse than the median of earlier ones after the same fold",
@@ -61,4 +69,5 @@ const struct pruner pruner_median = {
 	.cohort = median_cohort,
 	.next_rung = pruner_every_fold,
 	.decide = median_decide,
+	.goes_on = median_goes_on,
 };

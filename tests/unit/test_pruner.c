@@ -53,6 +53,99 @@ static void median__running_means_and_direction(void **state)
 	assert_true(stop[0] && !stop[1]);
 }
 
+/* Curves with a value at steps 10, 20 .. 10 * count. */
+static struct pruner_curve curve_of(struct pruner_point *points, const double *values, size_t count)
+{
+	for (size_t p = 0; p < count; p++)
+		points[p] = (struct pruner_point){10 * (int64_t)(p + 1), values[p]};
+	return (struct pruner_curve){points, count};
+}
+
+static size_t limits_of(const struct pruner *pruner, bool maximise, const struct pruner_curve *curves, size_t count, size_t number, struct pruner_limit *out)
+{
+	const struct pruner_request request = {.folds = 5, .maximise = maximise};
+	struct pruner_steps *steps = NULL;
+	size_t found;
+
+	assert_int_equal(pruner_steps_open(&request, curves, count, &steps, NULL), 0);
+	found = pruner_steps_limits(steps, pruner, number, out);
+	pruner_steps_close(steps);
+	return found;
+}
+
+static void curve__the_median_of_the_best_so_far(void **state)
+{
+	const double values[5][3] = {{9, 10, 1}, {8, 7, 1}, {7, 6, 1}, {6, 3, 1}, {5, 9, 1}};
+	struct pruner_point points[5][3];
+	struct pruner_curve curves[6];
+	struct pruner_limit limits[3];
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		curves[i] = curve_of(points[i], values[i], 3);
+	curves[5] = (struct pruner_curve){NULL, 0}; /* one that reported nothing */
+	assert_int_equal(limits_of(&pruner_median, false, curves, 6, 0, limits), 2); /* not at the last step */
+	assert_true(limits[0].step == 10 && limits[0].worst == 7);
+	assert_true(limits[1].step == 20 && limits[1].worst == 6); /* of 9 7 6 3 5 */
+	assert_int_equal(limits_of(&pruner_median, true, curves, 6, 0, limits), 2);
+	assert_true(limits[1].step == 20 && limits[1].worst == 8); /* of 10 8 7 6 9 */
+	assert_int_equal(limits_of(&pruner_median, false, curves, 4, 0, limits), 0); /* too few */
+	assert_int_equal(limits_of(&pruner_paired, false, curves, 6, 0, limits), 0); /* a test over folds */
+}
+
+static void curve__steps_that_few_got_to_decide_nothing(void **state)
+{
+	const double values[] = {5, 4, 3};
+	struct pruner_point points[6][3];
+	struct pruner_curve curves[6];
+	struct pruner_limit limits[3];
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++)
+		curves[i] = curve_of(points[i], values, i < 4 ? 3 : 2); /* step 30: four of them, so step 20 is the last */
+	assert_int_equal(limits_of(&pruner_median, false, curves, 6, 0, limits), 1);
+	assert_int_equal(limits[0].step, 10);
+}
+
+static void curve__halving_cuts_at_its_rungs(void **state)
+{
+	struct pruner_point points[9][8];
+	struct pruner_curve curves[9];
+	struct pruner_limit limits[8];
+	double values[8];
+
+	(void)state;
+	for (size_t i = 0; i < 9; i++) {
+		for (size_t p = 0; p < 8; p++)
+			values[p] = (double)i;
+		curves[i] = curve_of(points[i], values, 8);
+	}
+	assert_int_equal(limits_of(&pruner_halving, false, curves, 9, 0, limits), 3); /* 1, 2, 4 of 8 */
+	assert_true(limits[0].step == 10 && limits[1].step == 20 && limits[2].step == 40);
+	assert_true(limits[2].worst == 4);
+}
+
+static void curve__hyperband_goes_by_turns(void **state)
+{
+	struct pruner_point points[9][8];
+	struct pruner_curve curves[9];
+	struct pruner_limit limits[8];
+	const double values[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+	size_t found[22], patient = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 9; i++)
+		curves[i] = curve_of(points[i], values, 8);
+	for (size_t number = 0; number < 22; number++) {
+		found[number] = limits_of(&pruner_hyperband, false, curves, 9, number, limits);
+		patient += found[number] == 0;
+	}
+	assert_int_equal(found[0], 3); /* eight of the most eager bracket, then six, four, four */
+	assert_int_equal(limits_of(&pruner_hyperband, false, curves, 9, 8, limits), 2);
+	assert_true(limits[0].step == 20 && limits[1].step == 40);
+	assert_true(patient == 4);
+}
+
 static void median__a_stopped_trial_counts_where_it_got(void **state)
 {
 	const struct pruner_request request = {.folds = 2};
@@ -267,6 +360,10 @@ int main(void)
 		cmocka_unit_test(median__stops_what_is_worse_than_the_median),
 		cmocka_unit_test(median__running_means_and_direction),
 		cmocka_unit_test(median__a_stopped_trial_counts_where_it_got),
+		cmocka_unit_test(curve__the_median_of_the_best_so_far),
+		cmocka_unit_test(curve__steps_that_few_got_to_decide_nothing),
+		cmocka_unit_test(curve__halving_cuts_at_its_rungs),
+		cmocka_unit_test(curve__hyperband_goes_by_turns),
 		cmocka_unit_test(pruner__rungs_and_cohorts),
 		cmocka_unit_test(halving__keeps_the_best_part),
 		cmocka_unit_test(halving__one_is_left_and_ties_go_to_the_earlier),
