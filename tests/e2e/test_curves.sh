@@ -57,12 +57,13 @@ interrupted() { # folder, model, hpo, workers
 		cd "$1" || exit 1
 		"$ORCH" start -q c.yaml >log 2>&1 &
 		for rows in 11 18; do
-			for _ in $(seq 300); do [ "$(sqlite3 -readonly c/ledger.db 'select count(*) from trials' 2>/dev/null || echo 0)" -ge $rows ] && break; sleep 0.02; done
+			for _ in $(seq 1500); do [ "$(sqlite3 -readonly c/ledger.db 'select count(*) from trials' 2>/dev/null || echo 0)" -ge $rows ] && break; sleep 0.02; done
 			kill -9 $! 2>/dev/null
 			wait $! 2>/dev/null
 			"$ORCH" resume -q c >>log 2>&1 &
 		done
 		wait $!
+		[ -f c/rounds/round_000/COMPLETE ] || "$ORCH" resume -q c >>log 2>&1 # the second was told off while the first was still dying
 	)
 }
 command -v sqlite3 >/dev/null || sqlite3() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("file:" + sys.argv[2] + "?mode=ro", uri=True).execute(sys.argv[3]).fetchone()[0])' "$@"; }
