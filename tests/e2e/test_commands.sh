@@ -64,6 +64,8 @@ sed -i 's/^rfe:/rfe:\n  max_rounds: 2/' demo/campaign.yaml
 expect detach__failure_is_told 2 'nothing.csv' bash -c "sed 's/flats.csv/nothing.csv/' demo/campaign.yaml >demo/none.yaml; '$ORCH' start --detach demo/none.yaml"
 expect detach__under_way 0 'orch status --watch .*/demo/flats' "$ORCH" start --detach demo/campaign.yaml
 expect watch__ends_with_it 0 'flats: done, 2 rounds' "$ORCH" status --watch demo
+# it is done, and may still be saying so: its lock is free when it has ended
+check detach__ends flock -w 60 demo/flats/lock true
 check detach__log grep -q 'pd.read_parquet' demo/flats/orch.log
 expect stop__not_running 0 'is not running' "$ORCH" stop demo
 expect status__json 0 '"rounds_done": 2' "$ORCH" status --json demo
