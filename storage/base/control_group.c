@@ -205,36 +205,60 @@ static int open_members(const char *path)
 	return fd;
 }
 
+/* Version 2 gives a group the files of a controller only where the folder above hands it on; it may refuse. */
+static void hand_on_memory(const char *place)
+{
+	char *all = read_text(place, "cgroup.controllers"), *passed = read_text(place, "cgroup.subtree_control");
+
+	if (all && strstr(all, "memory") && passed && !strstr(passed, "memory") && !write_text(place, "cgroup.subtree_control", "+memory"))
+		trace(TRACE_SCHED, "no memory controller below %s: %s", place, strerror(errno));
+	free(all);
+	free(passed);
+}
+
+bool control_group_take(const char *path, bool version_2, uint64_t memory, struct control_group *out)
+{
+	struct control_group group = {.version_2 = version_2, .members_fd = open_members(path)};
+
+	*out = (struct control_group){.members_fd = -1};
+	if (group.members_fd < 0)
+		return false;
+	group.path = mem_text(path);
+	group.limits_memory = memory && set_limit(&group, memory);
+	*out = group;
+	return true;
+}
+
 bool control_group_open(uint64_t memory, struct control_group *out)
 {
 	static bool swept;
 	static unsigned number;
 	const char *wish = getenv("ORCH_CONTROL_GROUPS");
-	struct control_group group = {.members_fd = -1};
 	struct process_id self;
-	char *place;
+	char *place, *path;
+	bool version_2, made;
 
-	*out = group;
+	*out = (struct control_group){.members_fd = -1};
 	if (wish && !strcmp(wish, "0"))
 		return false;
-	place = control_group_place("", &group.version_2);
+	place = control_group_place("", &version_2);
 	if (!place)
 		return false;
 	if (!swept)
 		remove_left(place);
+	if (!swept && version_2)
+		hand_on_memory(place);
 	swept = true;
 	process_self(&self);
-	group.path = text_format("%s/" PREFIX "%d.%" PRIu64 ".%u", place, (int)self.pid, self.start_ticks, number++);
+	path = text_format("%s/" PREFIX "%d.%" PRIu64 ".%u", place, (int)self.pid, self.start_ticks, number++);
 	free(place);
-	if (mkdir(group.path, 0755) || (group.members_fd = open_members(group.path)) < 0) {
-		trace(TRACE_SCHED, "no control group %s: %s", group.path, strerror(errno));
-		rmdir(group.path);
-		free(group.path);
-		return false;
+	made = !mkdir(path, 0755) && control_group_take(path, version_2, memory, out);
+	if (!made) {
+		trace(TRACE_SCHED, "no control group %s: %s", path, strerror(errno));
+		rmdir(path);
 	}
-	group.limits_memory = memory && set_limit(&group, memory);
-	*out = group;
-	return true;
+	free(path);
+	return made;
 }
 
 void control_group_join(const struct control_group *group)

@@ -25,6 +25,8 @@ uint64_t control_group_oom_kills(const struct control_group *group); /* members 
 void control_group_end(const struct control_group *group); /* KILL to all members, until none is left (two seconds at most) */
 void control_group_close(struct control_group *group);     /* ends what is in it, removes it; {0} afterwards */
 
+/* The part of open that comes after the folder is there. For tests: of a folder with files that stand in for the kernel's, or of a group elsewhere. */
+bool control_group_take(const char *path, bool version_2, uint64_t memory, struct control_group *out);
 /* For tests: the folder where groups are made below root ("" is this machine), malloc'd; NULL: none that can be written. */
 char *control_group_place(const char *root, bool *version_2);
 

@@ -103,6 +103,139 @@ static void control_group__ends_all_members(void **state)
 	assert_null(group.path);
 }
 
+/* ---- version 2, whose memory controller few machines lend: files that stand in for the kernel's, and the kernel's own without that controller ---- */
+
+static char stand_in[64];
+
+static char *in_group(const char *name)
+{
+	return text_format("%s/%s", stand_in, name);
+}
+
+static void put(const char *name, const char *text)
+{
+	char *path = in_group(name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	free(path);
+}
+
+static bool holds(const char *name, const char *text)
+{
+	char *path = in_group(name), *found = NULL;
+	size_t length;
+	bool same = !file_read(path, 4096, &found, &length, NULL) && !strcmp(found, text);
+
+	free(path);
+	free(found);
+	return same;
+}
+
+static void make_stand_in(void)
+{
+	snprintf(stand_in, sizeof stand_in, "/tmp/orch-group.XXXXXX");
+	assert_non_null(mkdtemp(stand_in));
+	put("cgroup.procs", "");
+	put("cgroup.kill", "");
+	put("memory.max", "max");
+	put("memory.swap.max", "max");
+	put("memory.oom.group", "1");
+	put("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n");
+}
+
+/* What the kernel does when "1" is written: the members are gone. */
+static pid_t start_stand_in(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		while (!holds("cgroup.kill", "1"))
+			wait_a_little();
+		put("cgroup.procs", "");
+		_exit(0);
+	}
+	return pid;
+}
+
+static void control_group__version_2_writes_and_reads_its_files(void **state)
+{
+	struct control_group group;
+	pid_t kernel;
+
+	(void)state;
+	make_stand_in();
+	assert_true(control_group_take(stand_in, true, 48 << 20, &group));
+	assert_true(group.limits_memory);
+	assert_true(holds("memory.max", "50331648"));
+	assert_true(holds("memory.oom.group", "0"));
+	assert_true(holds("memory.swap.max", "0ax")); /* a plain file keeps the rest of what was there */
+	assert_int_equal(control_group_oom_kills(&group), 0);
+	put("memory.events", "low 0\nhigh 7\nmax 191\noom 3\noom_kill 2\noom_group_kill 1\n");
+	assert_int_equal(control_group_oom_kills(&group), 2);
+	control_group_join(&group);
+	assert_true(holds("cgroup.procs", "0"));
+	control_group_joined(&group);
+	kernel = start_stand_in();
+	control_group_end(&group);
+	assert_true(holds("cgroup.procs", ""));
+	assert_int_equal(waitpid(kernel, NULL, 0), kernel);
+	control_group_close(&group);
+	assert_null(group.path);
+	assert_int_equal(file_remove_tree(stand_in, NULL), 0);
+}
+
+static void control_group__version_2_without_its_memory_only_ends(void **state)
+{
+	struct control_group group;
+	char *path;
+
+	(void)state;
+	make_stand_in();
+	path = in_group("memory.max");
+	assert_int_equal(unlink(path), 0);
+	assert_true(control_group_take(stand_in, true, 48 << 20, &group));
+	assert_false(group.limits_memory);
+	control_group_close(&group);
+	free(path);
+	path = in_group("cgroup.procs");
+	assert_int_equal(unlink(path), 0);
+	assert_false(control_group_take(stand_in, true, 48 << 20, &group)); /* no group at all */
+	assert_true(!group.path && group.members_fd == -1);
+	free(path);
+	assert_int_equal(file_remove_tree(stand_in, NULL), 0);
+}
+
+static void control_group__version_2_of_the_kernel_ends_all_members(void **state)
+{
+	static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+	struct control_group group = {.members_fd = -1};
+
+	(void)state;
+	for (size_t i = 0; i < 2 && !group.path; i++) {
+		char *controllers = text_format("%s/cgroup.controllers", mounts[i]), *path = text_format("%s/orch-test.%d", mounts[i], (int)getpid());
+
+		if (!access(controllers, F_OK) && !mkdir(path, 0755) && !control_group_take(path, true, 0, &group))
+			rmdir(path);
+		free(controllers);
+		free(path);
+	}
+	if (!group.path) {
+		print_message("skipped: no group of version 2 can be made here\n");
+		skip();
+	}
+	start_family(&group);
+	wait_a_little();
+	control_group_joined(&group);
+	control_group_end(&group);
+	reap_all();
+	assert_int_equal(process_children(getpid(), NULL, 0), 0);
+	control_group_close(&group);
+	assert_null(group.path);
+}
+
 static void control_group__kills_what_grows_too_fast(void **state)
 {
 	struct control_group group;
@@ -225,6 +358,9 @@ int main(void)
 		cmocka_unit_test(process_kill__finds_children),
 		cmocka_unit_test(process_kill__reaches_who_left_the_session),
 		cmocka_unit_test(control_group__ends_all_members),
+		cmocka_unit_test(control_group__version_2_writes_and_reads_its_files),
+		cmocka_unit_test(control_group__version_2_without_its_memory_only_ends),
+		cmocka_unit_test(control_group__version_2_of_the_kernel_ends_all_members),
 		cmocka_unit_test(control_group__kills_what_grows_too_fast),
 		cmocka_unit_test(control_group__none_where_it_is_not_wanted),
 		cmocka_unit_test(control_group__finds_its_place),
