@@ -113,6 +113,19 @@ static const struct section *section_of(const struct fit_plan *plan, uint64_t ta
 	return &plan->sections[at];
 }
 
+/* Members of an ensemble are variants 0 .. of 03_baseline, each with a section of its own: their models may differ. */
+static size_t member_count(const struct fit_plan_request *request)
+{
+	size_t count = request->stage == STAGE_BASELINE ? json_array_size(request->members) : 0;
+
+	return count ? count : 1;
+}
+
+static int64_t member_trial(const struct fit_plan_request *request, uint64_t member)
+{
+	return member ? json_get_int(json_array_get(request->members, member), "trial", -1) : request->trial;
+}
+
 static void plan_variants(struct fit_plan *plan)
 {
 	const struct fit_plan_request *request = &plan->request;
@@ -121,12 +134,12 @@ static void plan_variants(struct fit_plan *plan)
 	if (request->stage == STAGE_STABILITY)
 		variations_of(request->study->spec, engine_find(request->study->spec->models[search_model(request->search, (uint64_t)request->trial)].engine), &plan->variations);
 	plan->variants = search ? search_configurations(request->search) : request->stage == STAGE_LOFO ? request->study->unit_count :
-	        request->stage == STAGE_STABILITY ? plan->variations.count : 1;
+	        request->stage == STAGE_STABILITY ? plan->variations.count : member_count(request);
 	plan->units_per_task = 1;
-	plan->section_count = search ? request->study->spec->model_count : 1;
+	plan->section_count = search ? request->study->spec->model_count : member_count(request);
 	plan->sections = mem_must(plan->section_count, sizeof *plan->sections);
 	for (size_t i = 0; i < plan->section_count; i++)
-		plan_section(plan, i, search ? i : search_model(request->search, (uint64_t)request->trial));
+		plan_section(plan, i, search ? i : search_model(request->search, (uint64_t)member_trial(request, i)));
 }
 
 int fit_plan_open(const struct fit_plan_request *request, struct fit_plan **out, struct orch_err *err)
@@ -222,8 +235,11 @@ bool fit_plan_find(const struct fit_plan *plan, int64_t trial, int fold, const c
 		variant = variations_find(&plan->variations, left_out);
 		if (trial != plan->request.trial)
 			return false;
-	} else if (trial != plan->request.trial || strcmp(left_out, set_name(plan))) {
-		return false;
+	} else {
+		while (variant < plan->variants && member_trial(&plan->request, variant) != trial)
+			variant++;
+		if (strcmp(left_out, set_name(plan)))
+			return false;
 	}
 	if (variant >= plan->variants)
 		return false;
@@ -306,7 +322,9 @@ static int add_variant(const struct fit_plan *plan, uint64_t variant, json_t *va
 		}
 		trial = (int64_t)variant;
 	} else {
-		params = json_incref((json_t *)request->params);
+		params = json_incref(variant && request->stage == STAGE_BASELINE ? json_object_get(json_array_get(request->members, variant), "params") : (json_t *)request->params);
+		if (request->stage == STAGE_BASELINE)
+			trial = member_trial(request, variant);
 	}
 	json_object_set_new(object, "trial", json_integer(trial));
 	json_object_set_new(object, "params", params);
@@ -344,7 +362,8 @@ static int fill_line(const struct fit_plan *plan, uint64_t group, unsigned fold_
 		json_array_append_new(folds, json_integer(plan->folds[fold_first + f]));
 	line = json_pack("{s:s, s:I, s:s, s:i, s:b, s:b, s:b, s:s, s:o, s:O}", "type", "fit", "id", (json_int_t)0, "stage", stage->name, "model",
 	        (int)section_of(plan, group)->model, "shared",
-	        fits > 1, "predictions", plan->keeps_files, "save_model", plan->keeps_files && plan->folds[fold_first] < 0, "scratch", plan->request.scratch,
+	        fits > 1, "predictions", plan->keeps_files, "save_model",
+	        plan->keeps_files && plan->folds[fold_first] < 0 && section_of(plan, group) == plan->sections /* of the chosen one only */, "scratch", plan->request.scratch,
 	        "folds", folds, "variants", variants);
 	*task = (struct task){.kind = TASK_FIT, .stage = plan->request.stage, .group = (int64_t)group, .fit_count = fits, .line = line, .needs_setup = true,
 	        .parts = 1, .allowance = section_of(plan, group)->engine->external ? PROGRAM_ALLOWANCE : 0};

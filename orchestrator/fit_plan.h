@@ -6,6 +6,7 @@
  *   01_hpo        trials              all folds                    group of the search x (all folds when the model's engine shares them)
  *   03, 05        the best trial      all folds and -1 (holdout)   folds together when shared; -1 by itself, with the model
  *                 (a set of 05 that is tried: its folds first; -1 once it is the one)
+ *                 (03: then those of each member of an ensemble)
  *   04_lofo       units left out      all folds                    all units (or left_out_most) when the engine shares them, else one
  *   09_stability  variations          all folds                    folds together when shared
  */
@@ -31,6 +32,7 @@ struct fit_plan_request {
 	int64_t trial;
 	const json_t *params;
 	const json_t *left_out;
+	const json_t *members; /* 03: [{trial, params, ..}] of an ensemble, the chosen trial first; or NULL */
 	const char *set; /* 05: name of the set left out, as the ledger keeps it; NULL: "" */
 	enum fit_plan_folds folds;
 	const char *scratch; /* folder for files of fits */

@@ -102,13 +102,22 @@ static uint64_t most_variations(const struct spec *spec)
 	return most;
 }
 
+/* Configurations that 03_baseline fits. */
+static uint64_t members_of(const struct spec *spec, const struct search *search)
+{
+	uint64_t most = spec->ensemble.models ? spec->model_count : search_configurations(search);
+
+	return !spec->ensemble.method || most < 1 ? 1 : most < spec->ensemble.top ? most : spec->ensemble.top;
+}
+
 static struct round_count count_round(const struct search *search, const struct spec *spec, unsigned folds, size_t units, bool drops)
 {
 	uint64_t sets = spec->rfe.drop == SPEC_DROP_INSIGNIFICANT ? 2 + (uint64_t)log2((double)units + 1) : 1; /* verified and bisected */
 	struct round_count count = {0};
+	uint64_t members = members_of(spec, search), final = spec->split.holdout > 0 || spec->split.holdout_column;
 
 	count.stage[STAGE_HPO] = multiply_saturating(search_configurations(search), folds);
-	count.stage[STAGE_BASELINE] = folds + 1;
+	count.stage[STAGE_BASELINE] = folds + 1 + (members - 1) * (folds + final);
 	if (spec->lofo.enabled && units > 1)
 		count.stage[STAGE_LOFO] = multiply_saturating(units, folds);
 	if (drops)
@@ -116,7 +125,7 @@ static struct round_count count_round(const struct search *search, const struct 
 	count.stage[STAGE_STABILITY] = multiply_saturating(most_variations(spec), folds);
 	for (unsigned s = 0; s < STAGE_COUNT; s++)
 		count.fits = add_saturating(count.fits, count.stage[s]);
-	count.tasks = add_saturating(search_tasks(spec, search, folds), most_tasks(spec, folds, 1) + 1);
+	count.tasks = add_saturating(search_tasks(spec, search, folds), multiply_saturating(members, most_tasks(spec, folds, 1) + 1));
 	if (count.stage[STAGE_LOFO])
 		count.tasks = add_saturating(count.tasks, most_tasks(spec, folds, units));
 	if (drops)

@@ -13,8 +13,11 @@ void round_run_note_lofo(struct round_run *run, enum stage_id stage, const char 
 
 static int take_baseline(void *context, const struct ledger_fit *fit, struct orch_err *err)
 {
+	const struct round_run *run = context;
+
 	(void)err;
-	round_run_note_lofo(context, STAGE_BASELINE, "", fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
+	if (fit->trial == run->trial)
+		round_run_note_lofo(context, STAGE_BASELINE, "", fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
 	return 0;
 }
 

@@ -74,7 +74,8 @@ static int put_result(struct round_run *run, const struct task *task, const json
 		run->campaign->fits_done += !failed;
 		run->campaign->fits_failed += failed != NULL;
 		run->failed[task->stage] += failed != NULL;
-		round_run_note_lofo(run, task->stage, address.left_out, fold, fit.score);
+		if (task->stage != STAGE_BASELINE || fit.trial == run->trial)
+			round_run_note_lofo(run, task->stage, address.left_out, fold, fit.score);
 		if (task->stage == STAGE_HPO)
 			code = round_run_note_trial(run, &(struct search_fit){address.trial, fold, fit.score, fit.state == LEDGER_PRUNED, json_object_get(result, "metrics")}, true, err);
 	}

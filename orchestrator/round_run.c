@@ -95,7 +95,8 @@ static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err
 	fit_plan_mark(plan, number);
 	run->campaign->fits_done += fit->state != LEDGER_FAILED;
 	run->campaign->fits_failed += fit->state == LEDGER_FAILED;
-	round_run_note_lofo(run, load->stage, fit->left_out, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
+	if (load->stage != STAGE_BASELINE || fit->trial == run->trial) /* members of an ensemble are nothing to LOFO */
+		round_run_note_lofo(run, load->stage, fit->left_out, fit->fold, fit->state == LEDGER_DONE ? fit->score : NAN);
 	return load->stage == STAGE_HPO ? load_trial(run, fit, err) : 0;
 }
 
@@ -151,6 +152,8 @@ static int read_best(struct round_run *run, struct orch_err *err)
 		code = orch_fail(err, ORCH_EDAMAGED, "01_hpo/best.json of round %u has no \"params\"", run->round);
 	else
 		run->params = json_incref(json_object_get(best, "params"));
+	if (!code && json_array_size(json_object_get(best, "members")) > 1)
+		run->members = json_incref(json_object_get(best, "members"));
 	if (!code && !json_get_bool(best, "meets_constraints", true))
 		display_line(run->campaign->display, "round %u: no trial meets all constraints; trial %lld comes nearest and is taken", run->round, (long long)run->trial);
 	if (!code)
@@ -212,6 +215,16 @@ static int open_set(struct round_run *run, struct fit_plan_request *request, str
 	return code ? code : load_stage(run, STAGE_DROPPED, err);
 }
 
+/* Without a holdout the fit on all rows is there for its model, which is kept of the chosen one only. */
+static void skip_final_fits(struct round_run *run)
+{
+	uint64_t number;
+
+	for (size_t m = 1; m < json_array_size(run->members); m++)
+		if (fit_plan_find(run->plans[STAGE_BASELINE], json_get_int(json_array_get(run->members, m), "trial", -1), -1, "", &number))
+			fit_plan_skip(run->plans[STAGE_BASELINE], number);
+}
+
 static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err *err)
 {
 	struct fit_plan_request request = {.stage = stage, .round = run->round, .study = run->campaign->study, .search = run->search,
@@ -229,6 +242,7 @@ static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err
 		return 0;
 	request.trial = run->trial;
 	request.params = run->params;
+	request.members = run->members;
 	if (stage == STAGE_DROPPED && run->sets)
 		return open_set(run, &request, err);
 	request.left_out = stage == STAGE_DROPPED ? json_object_get(run->dropped, "dropped") : NULL;
@@ -240,6 +254,8 @@ static int open_fits(struct round_run *run, enum stage_id stage, struct orch_err
 		code = fit_plan_open(&request, &run->plans[stage], err);
 	if (!code)
 		code = load_stage(run, stage, err);
+	if (!code && stage == STAGE_BASELINE && !run->campaign->study->holdout_rows)
+		skip_final_fits(run);
 	if (!code && stage == STAGE_HPO && run->phases)
 		search_phases_begin(run->phases, run->plans[stage]);
 	return code;
@@ -595,6 +611,7 @@ void round_run_close(struct round_run *run)
 	free(run->partials);
 	batching_release(&run->batching);
 	json_decref(run->params);
+	json_decref(run->members);
 	json_decref(run->dropped);
 	json_decref(run->left_out);
 	drop_sets_close(run->sets);

@@ -28,7 +28,7 @@ struct round_run {
 	char *folders[STAGE_COUNT];          /* being written */
 	uint64_t given[STAGE_COUNT], written[STAGE_COUNT]; /* bits by part of a stage */
 	int64_t trial;                       /* the chosen one, once 01_hpo is committed */
-	json_t *params, *dropped;
+	json_t *params, *members, *dropped; /* members: of an ensemble, or NULL */
 	struct adaptive_folds *adaptive; /* 04_lofo may do with fewer folds, or NULL */
 	struct drop_sets *sets;  /* 05_dropped tries several, or NULL */
 	json_t *left_out; /* of the set under way */

@@ -100,6 +100,12 @@ struct spec_hpo {
 	struct spec_axis *space; /* all that is searched, of all models: columns of tables. An axis of two models has the choices of both */
 	size_t axis_count;
 };
+enum spec_ensemble_method { SPEC_ENSEMBLE_NONE, SPEC_ENSEMBLE_AVERAGE, SPEC_ENSEMBLE_VOTE };
+struct spec_ensemble {
+	enum spec_ensemble_method method;
+	unsigned top;
+	bool models; /* the best trial of each model; else the best trials */
+};
 struct spec_lofo {
 	bool enabled, adaptive;
 	struct spec_named_list *groups;
@@ -162,6 +168,7 @@ struct spec {
 	struct spec_model *models;
 	size_t model_count;
 	struct spec_hpo hpo;
+	struct spec_ensemble ensemble;
 	struct spec_lofo lofo;
 	struct spec_diagnostics diagnostics;
 	struct spec_rfe rfe;

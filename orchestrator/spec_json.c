@@ -432,13 +432,17 @@ static void build_diagnostics(struct builder *builder, const json_t *diagnostics
 static void build_rest(struct builder *builder, const json_t *resolved)
 {
 	struct spec *spec = builder->spec;
-	const json_t *resources = json_object_get(resolved, "resources"), *limits = json_object_get(resolved, "limits"), *lofo = json_object_get(resolved, "lofo");
+	const json_t *resources = json_object_get(resolved, "resources"), *limits = json_object_get(resolved, "limits"), *lofo = json_object_get(resolved, "lofo"),
+	             *ensemble = json_object_get(resolved, "ensemble");
 
 	spec->name = text_of(builder, resolved, "name");
 	expect(builder, spec->name && !spec_name_problem(spec->name), "name");
 	spec->seed = (uint64_t)json_get_int(resolved, "seed", 42);
 	build_metric(builder, json_object_get(resolved, "metric"), json_object_get(resolved, "constraints"));
 	expect(builder, !spec->metric || metric_find(spec->metric), "metric");
+	spec->ensemble.method = choice_of("ensemble.method", ensemble);
+	spec->ensemble.top = (unsigned)json_get_int(ensemble, "top", 3);
+	spec->ensemble.models = strcmp(json_get_text(ensemble, "from", "auto"), "trials") && spec->model_count > 1;
 	spec->lofo.enabled = json_get_bool(lofo, "enabled", 1);
 	spec->lofo.adaptive = json_get_bool(lofo, "adaptive", 0);
 	spec->lofo.groups = lists_of(builder, json_object_get(lofo, "groups"), "lofo.groups", &spec->lofo.group_count);

@@ -89,6 +89,11 @@ const struct spec_key spec_keys[] = {
 	{"hpo.space", SPEC_OWN, "{}", 0, 0, NULL, NULL, "parameter: [choices], {float: [low, high], log: true} or {int: [low, high], step: 1}, each with when: {parameter: value}",
 	        spec_take_space, SPACE},
 
+	{"ensemble", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the best configurations combined, beside the best alone", NULL, NULL},
+	{"ensemble.method", SPEC_CHOICE, "\"none\"", 0, 0, "none average vote", NULL, "average: mean of predictions or probabilities; vote: majority of classes", NULL, NULL},
+	{"ensemble.top", SPEC_INT, "3", 2, 32, NULL, NULL, "how many are combined, the best one included", NULL, NULL},
+	{"ensemble.from", SPEC_CHOICE, "\"auto\"", 0, 0, "auto models trials", NULL, "the best trial of each model, or the best trials; auto: models where there are several", NULL, NULL},
+
 	{"lofo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "leave-one-feature-out importance", NULL, NULL},
 	{"lofo.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: no importance, and so no elimination", NULL, NULL},
 	{"lofo.adaptive", SPEC_BOOL, "false", 0, 0, NULL, NULL, "folds one at a time: a feature that is clearly worth keeping gets no more", NULL, NULL},

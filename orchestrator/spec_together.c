@@ -227,6 +227,8 @@ void spec_check_together(struct spec_check *check, const json_t *resolved)
 		spec_error(check, node_at(check, "model"), "model is missing: {engine: ridge} is the shortest");
 	else
 		check_search(check, resolved, sound);
+	if (!strcmp(json_get_text(json_object_get(resolved, "ensemble"), "from", ""), "models") && json_array_size(json_object_get(resolved, "models")) < 2)
+		spec_error(check, node_at(check, "ensemble.from"), "ensemble.from: models needs several models; trials takes the best trials of the one");
 	if (!strcmp(json_get_text(json_object_get(resolved, "rfe"), "drop", ""), "insignificant") && json_is_false(json_object_get(lofo, "enabled")))
 		spec_error(check, node_at(check, "rfe.drop"), "rfe.drop: insignificant needs lofo.enabled");
 }

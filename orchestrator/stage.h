@@ -70,6 +70,16 @@ int stage_counts(const char *round_folder, struct ledger *ledger, unsigned round
  * the files in scratch named by the ledger. */
 int stage_write_predictions(const struct stage_context *context, enum stage_id stage, const char *left_out, struct orch_err *err);
 
+/* Rows and the engine's outputs (probabilities of classes) of a fit's file in scratch; arrays are the arena's. */
+int stage_load_predictions(const struct stage_context *context, const char *name, struct arena *arena, uint32_t **rows, size_t *count, double **prediction,
+        struct orch_err *err);
+/* A table as predictions.parquet is; then rows of a slot (fold, or the last: holdout). The caller commits or aborts it. */
+struct table_file;
+int stage_begin_predictions(const struct stage_context *context, const char *name, struct table_file **out, struct orch_err *err);
+void stage_put_predictions(const struct stage_context *context, struct table_file *table, const struct metric_input *in, const uint32_t *rows, unsigned slot);
+/* 03_baseline/ensemble.json and ensemble_predictions.parquet; nothing when there are not two members. */
+int stage_ensemble_write(const struct stage_context *context, struct orch_err *err);
+
 /* Where a part writes its file: what an attempt before left there is gone. malloc'd; NULL with err when that failed. */
 char *stage_part_path(const struct stage_context *context, const char *name, struct orch_err *err);
 

@@ -76,5 +76,7 @@ int stage_baseline_write(const struct stage_context *context, struct orch_err *e
 {
 	int code = stage_write_predictions(context, STAGE_BASELINE, "", err);
 
+	if (!code && context->study->spec->ensemble.method)
+		code = stage_ensemble_write(context, err);
 	return code ? code : write_input(context, err);
 }

@@ -10,6 +10,11 @@
 #include "storage/base/json.h"
 #include "storage/table_file.h"
 
+struct candidate { /* for an ensemble */
+	int64_t trial;
+	size_t model;
+	double mean;
+};
 struct writing {
 	const struct stage_context *context;
 	struct search *search;
@@ -24,6 +29,8 @@ struct writing {
 	double *extra;
 	bool feasible;
 	uint64_t done, failed, pruned;
+	struct candidate candidates[SPEC_MODELS_MAX + 1]; /* the better first; one more than are kept */
+	size_t candidate_count;
 };
 
 /* A parameter's column holds numbers when every value it can take is a number (or null, which is missing), else text. */
@@ -52,6 +59,30 @@ static void put_param(struct writing *writing, const struct spec_axis *axis, con
 		table_file_text(writing->table, text);
 		free(text);
 	}
+}
+
+/* Keeps the best `top`, in order; with ensemble.from: models one of each model. Of equal scores the earlier trial is better. */
+static void note_candidate(struct writing *writing, int64_t trial, double mean)
+{
+	const struct spec_ensemble *ensemble = &writing->context->study->spec->ensemble;
+	const struct metric *metric = writing->context->study->metric;
+	struct candidate *list = writing->candidates;
+	size_t model = search_model(writing->search, (uint64_t)trial), at = writing->candidate_count, end = at;
+
+	if (ensemble->models)
+		for (at = 0; at < end && list[at].model != model;)
+			at++;
+	if (at < end) { /* of the same model: takes its place, if better */
+		if (!metric_better(metric, mean, list[at].mean))
+			return;
+	} else {
+		writing->candidate_count++;
+	}
+	for (; at && metric_better(metric, mean, list[at - 1].mean); at--)
+		list[at] = list[at - 1];
+	list[at] = (struct candidate){trial, model, mean};
+	if (!ensemble->models && writing->candidate_count > ensemble->top)
+		writing->candidate_count = ensemble->top;
 }
 
 static int end_trial(struct writing *writing, struct orch_err *err)
@@ -89,6 +120,8 @@ static int end_trial(struct writing *writing, struct orch_err *err)
 		writing->best_trial = writing->trial;
 		writing->best_score = mean;
 	}
+	if (done && spec->ensemble.method)
+		note_candidate(writing, writing->trial, mean);
 	*(done ? &writing->done : writing->fold_failed ? &writing->failed : &writing->pruned) += 1;
 	json_decref(params);
 	return code;
@@ -172,6 +205,32 @@ static int begin_table(struct writing *writing, struct orch_err *err)
 	return code;
 }
 
+static int add_member(const struct writing *writing, int64_t trial, json_t *members, struct orch_err *err)
+{
+	json_t *params = NULL;
+	int code = search_params(writing->search, (uint64_t)trial, &params, err);
+
+	if (!code)
+		json_array_append_new(members, json_pack("{s:I, s:s, s:o}", "trial", (json_int_t)trial, "model",
+		        writing->context->study->spec->models[search_model(writing->search, (uint64_t)trial)].name, "params", params));
+	return code;
+}
+
+/* The chosen one first (constraints may have chosen another than the best in the metric), then the best others. */
+static int add_members(const struct writing *writing, json_t *object, struct orch_err *err)
+{
+	const struct spec_ensemble *ensemble = &writing->context->study->spec->ensemble;
+	size_t model = search_model(writing->search, (uint64_t)writing->best_trial);
+	json_t *members = json_array();
+	int code = add_member(writing, writing->best_trial, members, err);
+
+	for (size_t i = 0; i < writing->candidate_count && json_array_size(members) < ensemble->top && !code; i++)
+		if (ensemble->models ? writing->candidates[i].model != model : writing->candidates[i].trial != writing->best_trial)
+			code = add_member(writing, writing->candidates[i].trial, members, err);
+	json_object_set_new(object, "members", members);
+	return code;
+}
+
 static int write_best(const struct writing *writing, struct orch_err *err)
 {
 	json_t *params = NULL, *searched = NULL, *object;
@@ -196,7 +255,10 @@ static int write_best(const struct writing *writing, struct orch_err *err)
 			json_object_set_new(object, "meets_constraints", json_boolean(writing->feasible));
 		if (writing->pruned)
 			json_object_set_new(object, "pruned", json_integer((json_int_t)writing->pruned));
-		code = stage_write_json(writing->context, "best.json", object, err);
+		if (writing->context->study->spec->ensemble.method && writing->best_trial >= 0)
+			code = add_members(writing, object, err);
+		if (!code)
+			code = stage_write_json(writing->context, "best.json", object, err);
 		json_decref(object);
 	} else {
 		json_decref(params);

@@ -209,6 +209,7 @@ int stage_test_train(const struct study *study, double *out, struct orch_err *er
 struct gathered {
 	const struct stage_context *context;
 	const char *left_out; /* as the ledger names it */
+	int64_t trial;        /* the chosen one; -1: all fits are of it */
 	unsigned slots;      /* folds + 1, the last is the holdout */
 	json_t **metrics;    /* by slot */
 	char **predictions;  /* file name by slot */
@@ -238,6 +239,8 @@ static int gather_fit(void *data, const struct ledger_fit *fit, struct orch_err 
 	size_t i;
 	int code = 0;
 
+	if (gathered->trial >= 0 && fit->trial != gathered->trial)
+		return 0; /* a further member of the ensemble */
 	if (strcmp(fit->left_out, gathered->left_out))
 		return 0; /* a set that was tried and is not the one */
 	if (slot >= gathered->slots)
@@ -381,27 +384,63 @@ static int load_outputs(const struct frame *frame, unsigned outputs, struct aren
 	return 0;
 }
 
+int stage_load_predictions(const struct stage_context *context, const char *name, struct arena *arena, uint32_t **rows, size_t *count, double **prediction,
+        struct orch_err *err)
+{
+	const struct study *study = context->study;
+	char *path = scratch_file(context, name);
+	struct frame *frame = NULL;
+	int code = frame_open(path, true, &frame, err);
+
+	if (!code)
+		code = load_outputs(frame, study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs, arena, rows, prediction, err);
+	if (!code)
+		*count = frame->rows;
+	frame_close(frame);
+	free(path);
+	return code;
+}
+
+void stage_put_predictions(const struct stage_context *context, struct table_file *table, const struct metric_input *in, const uint32_t *rows, unsigned slot)
+{
+	const struct study *study = context->study;
+	bool holdout = slot == study->folds;
+
+	for (size_t i = 0; i < in->n; i++)
+		put_row(table, study, in, i, rows[i], holdout ? -1 : (int)(slot / study->split->k), holdout ? -1 : (int)(slot % study->split->k));
+}
+
 static int put_fold(const struct gathered *gathered, struct table_file *table, unsigned slot, struct orch_err *err)
 {
-	const struct study *study = gathered->context->study;
-	unsigned outputs = study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs;
-	bool holdout = slot + 1 == gathered->slots;
-	char *path = scratch_file(gathered->context, gathered->predictions[slot]);
-	struct frame *frame = NULL;
 	struct arena arena = {0};
 	struct metric_input in;
 	uint32_t *rows;
 	double *prediction;
-	int code = frame_open(path, true, &frame, err);
+	size_t count;
+	int code = stage_load_predictions(gathered->context, gathered->predictions[slot], &arena, &rows, &count, &prediction, err);
 
 	if (!code)
-		code = load_outputs(frame, outputs, &arena, &rows, &prediction, err);
+		code = study_metric_input(gathered->context->study, rows, count, prediction, &arena, &in, err);
 	if (!code)
-		code = study_metric_input(study, rows, frame->rows, prediction, &arena, &in, err);
-	for (size_t i = 0; !code && i < frame->rows; i++)
-		put_row(table, study, &in, i, rows[i], holdout ? -1 : (int)(slot / study->split->k), holdout ? -1 : (int)(slot % study->split->k));
-	frame_close(frame);
+		stage_put_predictions(gathered->context, table, &in, rows, slot);
 	arena_release(&arena);
+	return code;
+}
+
+int stage_begin_predictions(const struct stage_context *context, const char *name, struct table_file **out, struct orch_err *err)
+{
+	char **names;
+	size_t count = study_prediction_names(context->study, &names);
+	struct table_column *columns = mem_must(count, sizeof *columns);
+	char *path = file_join(context->folder, name);
+	int code;
+
+	set_columns(context->study, columns, names, count);
+	code = table_file_begin(path, NULL, columns, count, out, err);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(columns);
+	free(names);
 	free(path);
 	return code;
 }
@@ -409,28 +448,16 @@ static int put_fold(const struct gathered *gathered, struct table_file *table, u
 /* In order of folds, rows ascending in each, the holdout last. */
 static int write_table(const struct gathered *gathered, struct orch_err *err)
 {
-	const struct study *study = gathered->context->study;
-	char **names;
-	size_t count = study_prediction_names(study, &names);
-	struct table_column *columns = mem_must(count, sizeof *columns);
-	char *path = file_join(gathered->context->folder, "predictions.parquet");
 	struct table_file *table = NULL;
-	int code;
+	int code = stage_begin_predictions(gathered->context, "predictions.parquet", &table, err);
 
-	set_columns(study, columns, names, count);
-	code = table_file_begin(path, NULL, columns, count, &table, err);
 	for (unsigned slot = 0; slot < gathered->slots && !code; slot++)
 		if (gathered->predictions[slot])
 			code = put_fold(gathered, table, slot, err);
-	if (code)
+	if (table && code)
 		table_file_abort(&table);
-	else
+	else if (table)
 		code = table_file_commit(&table, err);
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	free(columns);
-	free(names);
-	free(path);
 	return code;
 }
 
@@ -456,8 +483,13 @@ int stage_write_predictions(const struct stage_context *context, enum stage_id s
 	unsigned slots = context->study->folds + 1;
 	struct gathered gathered = {.context = context, .left_out = left_out, .slots = slots, .metrics = mem_must(slots, sizeof(json_t *)),
 	        .predictions = mem_must(slots, sizeof(char *)), .failed = mem_must(slots, sizeof(bool))};
-	int code = ledger_each_fit(context->ledger, context->round, stage_table[stage].name, gather_fit, &gathered, err);
+	json_t *best = NULL;
+	int code = context->study->spec->ensemble.method ? stage_read_json(context, STAGE_HPO, "best.json", &best, err) : 0;
 
+	gathered.trial = json_get_int(best, "trial", -1);
+	json_decref(best);
+	if (!code)
+		code = ledger_each_fit(context->ledger, context->round, stage_table[stage].name, gather_fit, &gathered, err);
 	if (!code)
 		code = write_metrics(&gathered, err);
 	if (!code)
