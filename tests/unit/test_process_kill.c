@@ -112,7 +112,7 @@ static char *in_group(const char *name)
 	return text_format("%s/%s", stand_in, name);
 }
 
-static void put(const char *name, const char *text)
+static void put_file(const char *name, const char *text)
 {
 	char *path = in_group(name);
 	FILE *file = fopen(path, "w");
@@ -138,12 +138,12 @@ static void make_stand_in(void)
 {
 	snprintf(stand_in, sizeof stand_in, "/tmp/orch-group.XXXXXX");
 	assert_non_null(mkdtemp(stand_in));
-	put("cgroup.procs", "");
-	put("cgroup.kill", "");
-	put("memory.max", "max");
-	put("memory.swap.max", "max");
-	put("memory.oom.group", "1");
-	put("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n");
+	put_file("cgroup.procs", "");
+	put_file("cgroup.kill", "");
+	put_file("memory.max", "max");
+	put_file("memory.swap.max", "max");
+	put_file("memory.oom.group", "1");
+	put_file("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n");
 }
 
 /* What the kernel does when "1" is written: the members are gone. */
@@ -154,7 +154,7 @@ static pid_t start_stand_in(void)
 	if (pid == 0) {
 		while (!holds("cgroup.kill", "1"))
 			wait_a_little();
-		put("cgroup.procs", "");
+		put_file("cgroup.procs", "");
 		_exit(0);
 	}
 	return pid;
@@ -173,7 +173,7 @@ static void control_group__version_2_writes_and_reads_its_files(void **state)
 	assert_true(holds("memory.oom.group", "0"));
 	assert_true(holds("memory.swap.max", "0ax")); /* a plain file keeps the rest of what was there */
 	assert_int_equal(control_group_oom_kills(&group), 0);
-	put("memory.events", "low 0\nhigh 7\nmax 191\noom 3\noom_kill 2\noom_group_kill 1\n");
+	put_file("memory.events", "low 0\nhigh 7\nmax 191\noom 3\noom_kill 2\noom_group_kill 1\n");
 	assert_int_equal(control_group_oom_kills(&group), 2);
 	control_group_join(&group);
 	assert_true(holds("cgroup.procs", "0"));
