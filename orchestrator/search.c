@@ -166,6 +166,16 @@ static bool grouped_chunks(const struct part *part)
 	return part->all_free && part->sampler != &sampler_grid;
 }
 
+/* A group lies in one cohort: one that reached into the next would wait for what waits for it. */
+static uint64_t chunk_of(uint64_t cohort)
+{
+	uint64_t chunk = cohort && cohort < SEARCH_GROUP_MAX ? cohort : SEARCH_GROUP_MAX;
+
+	while (cohort % chunk)
+		chunk--;
+	return chunk;
+}
+
 static void find_groups(struct part *part)
 {
 	find_free_axes(part);
@@ -174,7 +184,7 @@ static void find_groups(struct part *part)
 	part->cohort = part->generation;
 	if (!part->cohort && !grouped_grid(part))
 		part->cohort = cohort_of(part->search, part);
-	part->chunk = part->cohort && part->cohort < SEARCH_GROUP_MAX ? part->cohort : SEARCH_GROUP_MAX;
+	part->chunk = chunk_of(part->cohort);
 	if (grouped_grid(part))
 		part->groups = part->fixed_combinations * part->chunks;
 	else if (grouped_chunks(part))
