@@ -49,6 +49,22 @@ char *campaign_round_path(const struct campaign *campaign, unsigned round)
 	return campaign_dir_path(campaign->dir, name);
 }
 
+/* Those that a pruner stopped have fewer fits than the others, so they are not told by counting fits. */
+static int count_trials(struct campaign *campaign, const char *round_folder, struct orch_err *err)
+{
+	char *path = file_join(round_folder, "01_hpo/best.json");
+	json_t *best = NULL;
+	int code = json_read_file(path, &best, err);
+	int64_t failed = json_get_int(best, "failed", 0), pruned = json_get_int(best, "pruned", 0);
+
+	campaign->trials_failed += failed;
+	campaign->trials_pruned += pruned;
+	campaign->trials_done += json_get_int(best, "trials", 0) - failed - pruned;
+	json_decref(best);
+	free(path);
+	return code;
+}
+
 int campaign_count_stage(struct campaign *campaign, const char *round_folder, unsigned round, unsigned stage, struct orch_err *err)
 {
 	int64_t done = 0, failed = 0;
@@ -58,9 +74,7 @@ int campaign_count_stage(struct campaign *campaign, const char *round_folder, un
 		return code;
 	campaign->fits_done += done;
 	campaign->fits_failed += failed;
-	if (stage == STAGE_HPO)
-		campaign->trials_done += (done + failed) / campaign->study->folds;
-	return 0;
+	return stage == STAGE_HPO ? count_trials(campaign, round_folder, err) : 0;
 }
 
 static int open_logs(struct campaign *campaign, struct orch_err *err)

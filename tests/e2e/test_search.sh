@@ -24,6 +24,7 @@ YAML
 # A campaign that is killed twice, and resumed.
 interrupted() { # name
 	"$ORCH" start "$1.yaml" >/dev/null 2>&1 &
+	for _ in $(seq 200); do [ -f "$1/progress.jsonl" ] && break; sleep 0.05; done
 	for _ in 1 2; do
 		sleep 0.7
 		kill -9 $! 2>/dev/null
@@ -56,6 +57,10 @@ best=$(grep -o '"trial": [0-9]*' tpehalving1/rounds/round_000/01_hpo/best.json |
 same halving__the_best_has_all_folds "$(trials tpehalving1 | grep "^$best," | awk -F, '{print $NF, ($6 != "" && $10 != "")}')" "done 1"
 same halving__skipped_fits_are_not_done "$("$ORCH" status --json tpehalving1 | grep -o '"failed": *[0-9]*' | sort -u)" '"failed": 0'
 expect halving__status_counts_the_stopped 0 "trials +[0-9]+ done, [0-9]+ pruned" "$ORCH" status tpehalving1
+counted() { "$ORCH" status "$1" | grep -oE 'trials +[0-9]+ done, [0-9]+ pruned'; }
+before=$(counted tpehalving1)
+"$ORCH" resume -q tpehalving1 >/dev/null 2>&1
+same halving__a_resume_counts_the_stopped_alike "$(counted tpehalving1)" "$before"
 expect fit__a_trial_again 0 'fold 4' "$ORCH" fit gpnone1 --trial 23
 
 # Warm start: the other campaign's trials are known, and kept: it may go.
