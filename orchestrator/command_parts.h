@@ -29,17 +29,19 @@ struct command_limits {
 	void *context;
 };
 struct command_output {
-	struct text_buf out, err; /* at least the last COMMAND_TAIL bytes of each */
+	struct text_buf out, err; /* at least the last COMMAND_OUT_TAIL and COMMAND_TAIL bytes */
 	int status;               /* exit status, or 128 + signal */
 	int signal;
 	const char *cause;        /* "timeout" or "output"; NULL: it met no limit */
 };
 #define COMMAND_TAIL (64u << 10)
+#define COMMAND_OUT_TAIL (1u << 20) /* the last line, which is the answer, has to fit */
 #define COMMAND_GRACE_MILLISECONDS 2000u
 /* Pieces that both forms of a program share. become: the child's side after fork; in -1: nothing to read. take_piece: one piece of what is there (bytes
  * read; closes at the end), aloud: to our stderr as well. */
 _Noreturn void command_become(char *const *argv, const char *folder, const struct command_limits *limits, int in, int out, int err);
 size_t command_take_piece(int *fd, struct text_buf *buf, bool aloud);
+void command_keep_tail(struct text_buf *buf, const char *bytes, size_t length, size_t least); /* at least so many of the last bytes stay */
 int command_take_status(pid_t pid, struct command_output *output, struct orch_err *err);
 uint64_t command_folder_bytes(const char *folder);
 int command_tell_limit(const struct command_limits *limits, const struct command_output *output, struct orch_err *err);

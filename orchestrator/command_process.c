@@ -25,12 +25,12 @@
 #define LOOK_MILLISECONDS 100
 #define FOLDER_SECONDS 0.25 /* between two looks at the files */
 
-static void keep_tail(struct text_buf *buf, const char *bytes, size_t length)
+void command_keep_tail(struct text_buf *buf, const char *bytes, size_t length, size_t least)
 {
 	text_add_bytes(buf, bytes, length);
-	if (buf->length > 2 * COMMAND_TAIL) {
-		memmove(buf->data, buf->data + buf->length - COMMAND_TAIL, COMMAND_TAIL);
-		buf->length = COMMAND_TAIL;
+	if (buf->length > 2 * least) {
+		memmove(buf->data, buf->data + buf->length - least, least);
+		buf->length = least;
 		buf->data[buf->length] = '\0';
 	}
 }
@@ -47,7 +47,7 @@ size_t command_take_piece(int *fd, struct text_buf *buf, bool aloud)
 		n = read(*fd, piece, sizeof piece);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
-		keep_tail(buf, piece, (size_t)n);
+		command_keep_tail(buf, piece, (size_t)n, aloud ? COMMAND_TAIL : COMMAND_OUT_TAIL);
 		if (aloud && write(2, piece, (size_t)n) < 0)
 			return (size_t)n; /* nobody listens: it is kept in buf all the same */
 		return (size_t)n;
@@ -259,7 +259,7 @@ static void close_pair(int pair[2])
 
 int command_process(char *const *argv, const char *folder, const struct command_limits *limits, struct command_output *output, struct orch_err *err)
 {
-	struct following following = {.limits = limits, .folder = folder, .output = output, .folder_before = command_folder_bytes(folder), .started = process_clock()};
+	struct following following = {.limits = limits, .folder = folder, .output = output, .folder_before = limits->output ? command_folder_bytes(folder) : 0, .started = process_clock()};
 	int out[2] = {-1, -1}, errors[2] = {-1, -1}, in = limits->input ? open(limits->input, O_RDONLY | O_CLOEXEC) : -1, code;
 	pid_t pid = -1;
 

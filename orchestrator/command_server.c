@@ -158,7 +158,7 @@ struct asking {
 	json_int_t id;
 	struct text_buf request;
 	size_t sent;
-	double started, looked, ended, told; /* told: when it was told to stop */
+	double started, looked, ended, told, closed; /* told: when it was told to stop; closed: its stdout; 0: open */
 	bool stop, stays; /* it is to stop; it has said that it did */
 	uint64_t printed, folder_before;
 	char *answer;
@@ -172,8 +172,7 @@ static void take_line(struct asking *asking, const char *line, size_t length)
 
 	if (json_parse(line, length, "line", &object, NULL) || !json_is_object(object)) {
 		json_decref(object);
-		text_add_bytes(&asking->output->err, line, length); /* chatter: it is told with what it says on stderr */
-		text_add(&asking->output->err, "\n");
+		command_keep_tail(&asking->output->err, line, length + 1, COMMAND_TAIL); /* chatter, with its newline: it is told with what it says on stderr */
 		return;
 	}
 	type = json_get_text(object, "type", "");
@@ -190,13 +189,26 @@ static void take_line(struct asking *asking, const char *line, size_t length)
 	json_decref(object);
 }
 
+/* A line is taken whole, however long it is: nothing of it may be cut. Bytes read. */
+static size_t take_piece(struct text_buf *buf)
+{
+	char piece[65536];
+	ssize_t n = server.out < 0 ? -1 : read(server.out, piece, sizeof piece);
+
+	if (n > 0)
+		text_add_bytes(buf, piece, (size_t)n);
+	if (n == 0)
+		close_fd(&server.out);
+	return n > 0 ? (size_t)n : 0;
+}
+
 static void take_lines(struct asking *asking)
 {
 	struct text_buf *buf = &server.line;
 	size_t start_of = 0;
 	char *newline;
 
-	asking->printed += command_take_piece(&server.out, buf, false);
+	asking->printed += take_piece(buf);
 	while (!asking->answer && !asking->wrong[0] && buf->length > start_of && (newline = memchr(buf->data + start_of, '\n', buf->length - start_of))) {
 		size_t length = (size_t)(newline - buf->data) - start_of;
 
@@ -235,6 +247,10 @@ static void keep_limits(struct asking *asking)
 	}
 	if (look)
 		asking->looked = now;
+	if (server.out < 0 && !asking->closed)
+		asking->closed = now;
+	if (asking->closed && now - asking->closed > COMMAND_GRACE_MILLISECONDS / 1000.0) /* before that it may be about to end */
+		snprintf(asking->wrong, sizeof asking->wrong, "it closed its stdout, where its answer was to come, and did not end");
 	if (limits->seconds > 0 && now - asking->started > limits->seconds)
 		asking->output->cause = "timeout";
 	else if (limits->output && (asking->printed > limits->output ||

@@ -28,13 +28,15 @@ while read -r line; do
 	wrong_id) echo '{"type": "result", "id": 99999, "score": 1}' ;;
 	wrong_type) echo '{"type": "reply", "score": 1}' ;;
 	no_score) echo '{"type": "result"}' ;;
+	long) printf '{"type": "progress", "step": 1, "value": 3, "more": "%0300000d"}\n' 0; printf '{"type": "result", "score": 2.5, "more": "%0300000d"}\n' 0 ;;
+	shuts) exec >&-; sleep 8171 ;;
 	says_no) echo "{\"type\": \"error\", \"id\": $id, \"text\": \"matrix is singular\"}" ;;
 	esac
 done
 SH2
 cp "$EXAMPLES/command-shell/points.csv" .
 run() { # name, values of p
-	printf 'name: %s\ndata: {source: points.csv, target: y}\nsplit: {folds: {k: 2}}\nmetric: rmse\nmodel: {engine: command, run: "bash ./server.sh %s", protocol: jsonl}\nhpo: {sampler: grid, space: {p: [%s]}}\nlofo: {enabled: false}\nrfe: {enabled: false}\nresources: {retries: 0, workers: 1, fit_timeout: 2s}\n' "$1" "$PWD/starts_$1" "$2" >"$1.yaml"
+	printf 'name: %s\ndata: {source: points.csv, target: y}\nsplit: {folds: {k: 2}}\nmetric: rmse\nmodel: {engine: command, run: "bash ./server.sh %s", protocol: jsonl}\nhpo: {sampler: grid, space: {p: [%s]}}\nlofo: {enabled: false}\nrfe: {enabled: false}\nresources: {retries: 0, workers: 1, fit_timeout: 4s}\n' "$1" "$PWD/starts_$1" "$2" >"$1.yaml"
 	"$ORCH" start -q "$1.yaml" >"$1.log" 2>&1
 }
 starts() { wc -l <"starts_$1"; }
@@ -42,7 +44,9 @@ failed() { grep -c ',failed$' "$1/rounds/round_000/01_hpo/trials.csv"; }
 run lives 'ok, chatter'
 same jsonl__is_started_once "$(starts lives)" 1
 same jsonl__chatter_is_no_answer "$(failed lives)" 0
-for case in 'dies:exit status 3 in the middle of a fit' 'hangs:timeout: the program was ended after 2 s' 'wrong_id:answered fit 99999' 'wrong_type:of the type .reply' \
+run long 'ok, long'
+same jsonl__a_long_line_is_taken_whole "$(failed long) $(starts long)" "0 1"
+for case in 'shuts:closed its stdout' 'dies:exit status 3 in the middle of a fit' 'hangs:timeout: the program was ended after 4 s' 'wrong_id:answered fit 99999' 'wrong_type:of the type .reply' \
 	'no_score:neither a finite' 'says_no:matrix is singular'; do
 	name=${case%%:*}
 	run "$name" "ok, $name"
