@@ -218,6 +218,45 @@ static int columns_build(const struct engine_data *data, const struct engine_fol
 	return code;
 }
 
+static size_t block_bytes(size_t bytes)
+{
+	return (bytes + 63) / 64 * 64;
+}
+
+static void *block_move(char **at, void *from, size_t bytes)
+{
+	void *to = memcpy(*at, from, bytes);
+
+	free(from);
+	*at += block_bytes(bytes);
+	return to;
+}
+
+/* Nodes look at values here and there: while their pages were thousands of small ones, a sixth of the time
+ * went into finding them. */
+static int columns_join(struct forest_fold *fold)
+{
+	size_t rows = fold->train_count + fold->test_count, total = 1, grid = (FOREST_GRID + 1) * sizeof(uint32_t);
+	char *at;
+
+	for (size_t f = 0; f < fold->feature_count; f++) {
+		struct forest_column *column = &fold->columns[f];
+
+		total += block_bytes(rows * (column->wide ? 4 : 2)) + block_bytes((column->levels + 1) * sizeof(double)) + block_bytes(grid);
+	}
+	fold->block = at = mem_array_large(total, 1);
+	if (!at)
+		return ORCH_ENOMEM;
+	for (size_t f = 0; f < fold->feature_count; f++) {
+		struct forest_column *column = &fold->columns[f];
+
+		column->codes = block_move(&at, column->codes, rows * (column->wide ? 4 : 2));
+		column->values = block_move(&at, column->values, (column->levels + 1) * sizeof(double));
+		column->grid = block_move(&at, column->grid, grid);
+	}
+	return 0;
+}
+
 /* The power of two that takes a sum of absolute values just below the limit. */
 static double sum_scale(double sum_of_sizes, bool bootstrap)
 {
@@ -342,6 +381,8 @@ int forest_fold_build(const struct engine_data *data, const struct engine_fold *
 		code = targets_build(&fold, settings);
 	if (code == 0)
 		code = columns_build(data, source, &fold);
+	if (code == 0)
+		code = columns_join(&fold);
 	if (code != 0) {
 		forest_fold_release(&fold);
 		return orch_fail(err, code, "no memory for a forest of %zu rows and %zu features",
@@ -353,12 +394,13 @@ int forest_fold_build(const struct engine_data *data, const struct engine_fold *
 
 void forest_fold_release(struct forest_fold *fold)
 {
-	for (size_t f = 0; f < fold->feature_count && fold->columns; f++) {
+	for (size_t f = 0; f < fold->feature_count && fold->columns && !fold->block; f++) {
 		free(fold->columns[f].codes);
 		free(fold->columns[f].values);
 		free(fold->columns[f].grid);
 	}
 	free(fold->columns);
+	free(fold->block);
 	free(fold->y);
 	free(fold->w);
 	free(fold->scaled_y);

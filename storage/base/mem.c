@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT 64
+#define MEM_LARGE_PAGE ((size_t)2 << 20)
 #define DEFAULT_BLOCK ((size_t)64 * 1024)
 #define LARGEST ((size_t)1 << 47)
 
@@ -30,6 +32,21 @@ void *mem_array(size_t count, size_t size)
 {
 	size_t bytes;
 	return whole_size(count, size, &bytes) ? calloc(1, bytes) : NULL;
+}
+
+void *mem_array_large(size_t count, size_t size)
+{
+	size_t bytes;
+	void *block;
+
+	if (!whole_size(count, size, &bytes))
+		return NULL;
+	if (bytes < 2 * MEM_LARGE_PAGE)
+		return mem_array(count, size);
+	if (posix_memalign(&block, MEM_LARGE_PAGE, bytes) != 0)
+		return NULL;
+	madvise(block, bytes / MEM_LARGE_PAGE * MEM_LARGE_PAGE, MADV_HUGEPAGE); /* a wish: without it all is slower, nothing else */
+	return memset(block, 0, bytes);
 }
 
 void *mem_array_grow(void *block, size_t count, size_t size)

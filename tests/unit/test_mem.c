@@ -96,9 +96,28 @@ static void arena__overflow_is_no_memory(void **state)
 	arena_release(&arena);
 }
 
+static void mem__large_arrays_are_zeroed_whatever_their_size(void **state)
+{
+	static const size_t sizes[] = {0, 1, 4095, ((size_t)4 << 20) - 1, (size_t)4 << 20, ((size_t)5 << 20) + 7};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		unsigned char *block = mem_array_large(sizes[i], 1);
+
+		assert_non_null(block);
+		for (size_t k = 0; k < sizes[i]; k++)
+			if (block[k])
+				fail_msg("byte %zu of %zu", k, sizes[i]);
+		memset(block, 255, sizes[i]);
+		free(block);
+	}
+	assert_null(mem_array_large(SIZE_MAX, 16));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mem__large_arrays_are_zeroed_whatever_their_size),
 		cmocka_unit_test(mem__arrays_are_zeroed_and_checked),
 		cmocka_unit_test(mem__nothing_is_something),
 		cmocka_unit_test(mem__texts),
