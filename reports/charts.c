@@ -7,6 +7,7 @@
 
 #include "reports/csv_table.h"
 #include "reports/page.h"
+#include "reports/plot.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
@@ -152,7 +153,9 @@ int charts_add(struct text_buf *out, const char *round_folder, const json_t *out
 	bool maximise = json_get_bool(outcome, "maximise", 0);
 	struct csv_table trials = {0}, lofo = {0};
 	json_t *data;
-	int code = read_table(round_folder, "01_hpo/trials.csv", 0, &trials, err);
+	struct plot_source source = {.folder = round_folder};
+	size_t total = 0;
+	int code = plot_read_trials(&source, &trials, &total, err);
 
 	if (!code)
 		code = read_table(round_folder, "04_lofo/lofo.csv", 0, &lofo, err);
@@ -162,8 +165,8 @@ int charts_add(struct text_buf *out, const char *round_folder, const json_t *out
 		if (json_array_size(json_object_get(data, "lofo")))
 			add_place(out, "chart-lofo", "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals", "features that are worth most", (json_int_t)lofo.rows, UNITS_MOST);
 		if (json_array_size(json_object_get(data, "history")) > 1) {
-			add_place(out, "chart-history", "the cross-validated score of every trial in the order tried, and the best so far", "", 0, 0);
-			add_place(out, "chart-parallel", "a line for each trial, from its parameters to its score; drag along an axis to choose a range", "that scored best", json_get_int(json_object_get(data, "parallel"), "of", 0),
+			add_place(out, "chart-history", "the cross-validated score of every trial in the order tried, and the best so far", "trials, the best and a sample", (json_int_t)total, total > trials.rows ? (json_int_t)trials.rows : (json_int_t)total);
+			add_place(out, "chart-parallel", "a line for each trial, from its parameters to its score; drag along an axis to choose a range", "that scored best", total > trials.rows ? (json_int_t)total : json_get_int(json_object_get(data, "parallel"), "of", 0),
 			        LINES_MOST);
 		}
 		page_data(out, "charts", data);

@@ -56,6 +56,32 @@ int plot_read_csv(const struct plot_source *source, const char *name, struct csv
 	return code;
 }
 
+int plot_read_trials(const struct plot_source *source, struct csv_table *out, size_t *total, struct orch_err *err)
+{
+	static const char part[] = "02_hpo_analysis/trials_shown.csv";
+	char *path = file_join(source->folder, part);
+	json_t *best = NULL;
+	int code = plot_read_csv(source, file_exists(path) ? part : "01_hpo/trials.csv", out, err);
+
+	free(path);
+	if (!code)
+		code = plot_read_json(source, "01_hpo/best.json", &best, err);
+	if (!code)
+		*total = (size_t)json_get_int(best, "trials", (json_int_t)out->rows);
+	if (!code && *total < out->rows)
+		*total = out->rows;
+	json_decref(best);
+	return code;
+}
+
+void plot_say_part(struct text_buf *out, size_t shown, size_t total)
+{
+	char text[TEXT_NUMBER_MAX];
+
+	if (shown < total)
+		text_addf(out, "; %s are drawn, the best among them", text_count((int64_t)shown, text));
+}
+
 double plot_cell(const struct csv_table *table, size_t row, const char *column)
 {
 	double value;

@@ -44,6 +44,10 @@ int plot_campaign(const char *campaign, struct orch_err *err);
 /* ---- for plot_*.c: what a source has. ORCH_EMISSING when a file is not there. ---- */
 int plot_read_json(const struct plot_source *source, const char *name, json_t **out, struct orch_err *err);
 int plot_read_csv(const struct plot_source *source, const char *name, struct csv_table *out, struct orch_err *err);
+/* The trials of the search, or where they are very many a part of them (the best and a sample, orchestrator/shown_trials.h); *total: all there are. */
+int plot_read_trials(const struct plot_source *source, struct csv_table *out, size_t *total, struct orch_err *err);
+/* "; 20,000 are drawn, the best among them" where not all are there; appended. */
+void plot_say_part(struct text_buf *out, size_t shown, size_t total);
 double plot_cell(const struct csv_table *table, size_t row, const char *column); /* NaN when missing */
 /* Numbers of an array (null: NaN); malloc'd, *count its length. */
 double *plot_numbers(const json_t *array, size_t *count);

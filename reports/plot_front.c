@@ -17,7 +17,7 @@
 struct front {
 	json_t *about, *chosen;
 	struct csv_table trials, list;
-	size_t objectives;
+	size_t objectives, total;
 };
 
 static const char *objective(const struct front *front, size_t i)
@@ -188,10 +188,11 @@ static char *subtitle_of(const struct front *front)
 
 	for (size_t i = 0; i < front->list.rows; i++)
 		infeasible += !(plot_cell(&front->list, i, "feasible") > 0);
-	text_addf(&out, "%zu of %s trials are beaten by no other; trial %lld is taken, %s %s", front->list.rows, text_count((int64_t)front->trials.rows, trials),
+	text_addf(&out, "%zu of %s trials are beaten by no other; trial %lld is taken, %s %s", front->list.rows, text_count((int64_t)front->total, trials),
 	        (long long)json_get_int(front->chosen, "trial", -1), objective(front, 0), chart_number(json_get_real(front->chosen, "score", NAN), number));
 	if (infeasible)
 		text_addf(&out, "; %zu of them %s a constraint", infeasible, infeasible == 1 ? "misses" : "miss");
+	plot_say_part(&out, front->trials.rows, front->total);
 	return text_take(&out);
 }
 
@@ -225,7 +226,7 @@ int plot_front(const struct plot_source *source, struct figure *figure, struct o
 	if (!code)
 		code = plot_read_csv(source, "01_hpo/front.csv", &front.list, err);
 	if (!code)
-		code = plot_read_csv(source, "01_hpo/trials.csv", &front.trials, err);
+		code = plot_read_trials(source, &front.trials, &front.total, err);
 	if (!code)
 		code = plot_read_json(source, "01_hpo/best.json", &front.chosen, err);
 	if (!code && front.list.rows)

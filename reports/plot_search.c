@@ -54,7 +54,7 @@ struct history {
 	struct csv_table trials, best;
 	json_t *chosen;
 	double *scores;
-	size_t pruned, failed, outside;
+	size_t total, pruned, failed, outside;
 	bool maximise;
 };
 
@@ -91,7 +91,7 @@ static void draw_best(const struct chart *chart, const struct history *history)
 		y[i] = plot_cell(&history->best, i, "best");
 	}
 	if (n) {
-		x[n] = history->trials.rows - 1.0;
+		x[n] = (double)history->total - 1;
 		y[n] = y[n - 1];
 	}
 	figure_raise(chart->figure);
@@ -105,14 +105,14 @@ static void draw_best(const struct chart *chart, const struct history *history)
 static void draw_history(struct figure *figure, struct history *history)
 {
 	static const struct legend_entry entries[] = {{"complete", COLOUR_ACCENT_SOFT, LEGEND_DOT}, {"best so far", COLOUR_BEST, LEGEND_LINE}, {"pruned", COLOUR_PALE, LEGEND_DOT}};
-	struct axis x = {.low = 0, .high = (double)history->trials.rows - 1, .label = "trial", .whole = true}, y = {.label = json_get_text(history->chosen, "metric", "score")};
+	struct axis x = {.low = 0, .high = (double)history->total - 1, .label = "trial", .whole = true}, y = {.label = json_get_text(history->chosen, "metric", "score")};
 	struct text_buf subtitle = {0};
 	char number[32], count[TEXT_NUMBER_MAX];
 	struct chart chart;
 	struct box body;
 
 	history->outside = bulk(history->scores, history->trials.rows, history->maximise, &y.low, &y.high);
-	text_addf(&subtitle, "%s trial%s", text_count((int64_t)history->trials.rows, count), history->trials.rows == 1 ? "" : "s");
+	text_addf(&subtitle, "%s trial%s", text_count((int64_t)history->total, count), history->total == 1 ? "" : "s");
 	if (history->pruned)
 		text_addf(&subtitle, ", %s pruned", text_count((int64_t)history->pruned, count));
 	if (history->failed)
@@ -120,6 +120,7 @@ static void draw_history(struct figure *figure, struct history *history)
 	text_addf(&subtitle, "; best %s at trial %lld", chart_number(json_get_real(history->chosen, "score", NAN), number), (long long)json_get_int(history->chosen, "trial", -1));
 	if (history->outside)
 		text_addf(&subtitle, "; %s far off the scale", text_count((int64_t)history->outside, count));
+	plot_say_part(&subtitle, history->trials.rows, history->total);
 	body = chart_page(figure, "Optimisation history", subtitle.data, entries, history->pruned ? 3 : 2);
 	chart_begin(&chart, figure, body, &x, &y);
 	draw_trials(&chart, history);
@@ -130,7 +131,7 @@ static void draw_history(struct figure *figure, struct history *history)
 int plot_history(const struct plot_source *source, struct figure *figure, struct orch_err *err)
 {
 	struct history history = {0};
-	int code = plot_read_csv(source, "01_hpo/trials.csv", &history.trials, err);
+	int code = plot_read_trials(source, &history.trials, &history.total, err);
 
 	if (!code)
 		code = plot_read_csv(source, "02_hpo_analysis/history.csv", &history.best, err);
@@ -146,11 +147,11 @@ int plot_history(const struct plot_source *source, struct figure *figure, struct
 			const char *state = csv_table_cell(&history.trials, i, "state");
 
 			history.scores[i] = plot_cell(&history.trials, i, "mean");
-			history.pruned += !strcmp(state, "pruned");
-			history.failed += !strcmp(state, "failed");
 			if (!strcmp(state, "done") && history.scores[i] > best)
 				history.maximise = false; /* the chosen one tells the metric's direction */
 		}
+		history.pruned = (size_t)json_get_int(history.chosen, "pruned", 0);
+		history.failed = (size_t)json_get_int(history.chosen, "failed", 0);
 		draw_history(figure, &history);
 	} else if (!code) {
 		code = plot_nothing(err);
@@ -200,13 +201,13 @@ static unsigned fold_columns(const struct csv_table *trials)
 	return folds;
 }
 
-static void draw_folds(struct figure *figure, const struct csv_table *trials, const struct ranked *ranked, size_t shown, const char *metric)
+static void draw_folds(struct figure *figure, const struct csv_table *trials, size_t total, const struct ranked *ranked, size_t shown, const char *metric)
 {
 	static const struct legend_entry entries[] = {{"fold", COLOUR_ACCENT_SOFT, LEGEND_DOT}, {"mean \xc2\xb1 standard error", COLOUR_ACCENT_DARK, LEGEND_LINE}};
 	unsigned folds = fold_columns(trials);
 	struct axis x = {.low = NAN, .high = NAN, .label = metric}, y = {.name_count = shown};
 	char **names = mem_must(shown + 1, sizeof *names), count[TEXT_NUMBER_MAX];
-	char *subtitle = text_format("%zu best of %s trial%s, %u folds each", shown, text_count((int64_t)trials->rows, count), trials->rows == 1 ? "" : "s", folds);
+	char *subtitle = text_format("%zu best of %s trial%s, %u folds each", shown, text_count((int64_t)total, count), total == 1 ? "" : "s", folds);
 	double *scores = mem_must(shown * folds + 1, sizeof *scores);
 	struct chart chart;
 
@@ -244,8 +245,8 @@ int plot_fold_scores(const struct plot_source *source, struct figure *figure, st
 	struct csv_table trials = {0};
 	json_t *chosen = NULL;
 	struct ranked *ranked = NULL;
-	size_t count = 0;
-	int code = plot_read_csv(source, "01_hpo/trials.csv", &trials, err);
+	size_t count = 0, total = 0;
+	int code = plot_read_trials(source, &trials, &total, err);
 
 	if (!code)
 		code = plot_read_json(source, "01_hpo/best.json", &chosen, err);
@@ -257,7 +258,7 @@ int plot_fold_scores(const struct plot_source *source, struct figure *figure, st
 		if (count && ranked[0].trial != chosen_trial) /* the chosen one tells the metric's direction */
 			count = rank(&trials, true, ranked);
 		if (count)
-			draw_folds(figure, &trials, ranked, count < BEST_SHOWN ? count : BEST_SHOWN, json_get_text(chosen, "metric", "score"));
+			draw_folds(figure, &trials, total, ranked, count < BEST_SHOWN ? count : BEST_SHOWN, json_get_text(chosen, "metric", "score"));
 		else
 			code = plot_nothing(err);
 	}

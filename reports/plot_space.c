@@ -85,7 +85,7 @@ struct space_view {
 	json_t *search;
 	double *score;         /* NaN: failed or pruned */
 	struct space_axis_view axes[AXES_SHOWN];
-	size_t axis_count;
+	size_t axis_count, total;
 	double best, worst;    /* among what is shown */
 	bool maximise;
 };
@@ -128,7 +128,7 @@ static int open_view(const struct plot_source *source, struct space_view *view, 
 {
 	json_t *axes, *axis;
 	size_t i;
-	int code = plot_read_csv(source, "01_hpo/trials.csv", &view->trials, err);
+	int code = plot_read_trials(source, &view->trials, &view->total, err);
 
 	if (!code)
 		code = plot_read_json(source, "07_diagnostics/search.json", &view->search, err);
@@ -223,7 +223,8 @@ int plot_slices(const struct plot_source *source, struct figure *figure, struct 
 	struct by_score *order;
 	size_t count, across;
 	double low, high;
-	char *subtitle;
+	char *subtitle, a_text[TEXT_NUMBER_MAX], b_text[TEXT_NUMBER_MAX];
+	struct text_buf said = {0};
 	struct box body;
 	int code = open_view(source, &view, err);
 
@@ -235,7 +236,10 @@ int plot_slices(const struct plot_source *source, struct figure *figure, struct 
 			low = fmin(low, view.score[order[i].row]);
 			high = fmax(high, view.score[order[i].row]);
 		}
-		subtitle = text_format("%s of each trial by the value of each parameter%s", json_get_text(view.search, "metric", "score"), count < 10 ? "" : "; the worst twentieth is left out");
+		text_addf(&said, "%s of each trial by the value of each parameter%s", json_get_text(view.search, "metric", "score"), count < 10 ? "" : "; the worst twentieth is left out");
+		if (view.trials.rows < view.total)
+			text_addf(&said, "; %s of %s trials, the best and a sample", text_count((int64_t)view.trials.rows, a_text), text_count((int64_t)view.total, b_text));
+		subtitle = text_take(&said);
 		figure->height = 80 + 210.0 * (double)((view.axis_count + across - 1) / across);
 		body = chart_page(figure, "Slices through the search space", subtitle, entries, 2);
 		for (size_t a = 0; a < view.axis_count; a++) {
@@ -306,7 +310,7 @@ int plot_parallel(const struct plot_source *source, struct figure *figure, struc
 		order = ranked(&view, &total);
 		count = total;
 		shown = count < LINES_SHOWN ? count : LINES_SHOWN;
-		subtitle = text_format("%s of %s trials; colour is %s, the best drawn on top (dark is better)", text_count((int64_t)shown, a), text_count((int64_t)total, b),
+		subtitle = text_format("%s of %s trials; colour is %s, the best drawn on top (dark is better)", text_count((int64_t)shown, a), text_count((int64_t)(view.trials.rows < view.total ? view.total : total), b),
 		        json_get_text(view.search, "metric", "the score"));
 		if (count >= 20) /* a few very poor ones would press the rest together: they end at the axis's end */
 			view.worst = view.score[order[count - 1 - count / 20].row];
