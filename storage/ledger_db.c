@@ -214,12 +214,34 @@ static void store64(uint8_t out[8], uint64_t value)
 		out[i] = (uint8_t)(value >> (8 * i));
 }
 
+/* Small pieces are hashed together. */
+struct gathered {
+	struct hash hash;
+	size_t length;
+	uint8_t bytes[512];
+};
+
+static void gather(struct gathered *to, const void *bytes, size_t length)
+{
+	if (length > sizeof to->bytes - to->length) {
+		hash_add(&to->hash, to->bytes, to->length);
+		to->length = 0;
+	}
+	if (length > sizeof to->bytes) {
+		hash_add(&to->hash, bytes, length);
+	} else if (length) {
+		memcpy(to->bytes + to->length, bytes, length);
+		to->length += length;
+	}
+}
+
 int64_t ledger_checksum(enum ledger_table table, const struct ledger_value *values)
 {
-	struct hash hash;
+	struct gathered gathered;
 	uint8_t digest[HASH_BYTES], head[9];
-	hash_begin(&hash);
-	hash_add_text(&hash, ledger_tables[table].name);
+	gathered.length = 0;
+	hash_begin(&gathered.hash);
+	hash_add_text(&gathered.hash, ledger_tables[table].name);
 	for (int i = 0; i < ledger_tables[table].count; i++) {
 		const struct ledger_value *value = &values[i];
 		uint64_t number = value->type == SQLITE_INTEGER ? (uint64_t)value->integer : (uint64_t)value->length;
@@ -227,11 +249,12 @@ int64_t ledger_checksum(enum ledger_table table, const struct ledger_value *valu
 			memcpy(&number, &value->real, sizeof number);
 		head[0] = (uint8_t)value->type;
 		store64(head + 1, value->type == SQLITE_NULL ? 0 : number);
-		hash_add(&hash, head, sizeof head);
+		gather(&gathered, head, sizeof head);
 		if (value->type == SQLITE_TEXT || value->type == SQLITE_BLOB)
-			hash_add(&hash, value->bytes, value->length);
+			gather(&gathered, value->bytes, value->length);
 	}
-	hash_end(&hash, digest);
+	hash_add(&gathered.hash, gathered.bytes, gathered.length);
+	hash_end(&gathered.hash, digest);
 	uint64_t sum = 0;
 	for (int i = 0; i < 8; i++)
 		sum |= (uint64_t)digest[i] << (8 * i);
@@ -271,9 +294,9 @@ static struct ledger_value column_value(sqlite3_stmt *statement, int column)
 		value.bytes = sqlite3_column_text(statement, column);
 	else if (value.type == SQLITE_BLOB)
 		value.bytes = sqlite3_column_blob(statement, column);
-	value.length = (size_t)sqlite3_column_bytes(statement, column);
-	if (value.type == SQLITE_INTEGER || value.type == SQLITE_FLOAT || value.type == SQLITE_NULL)
-		value.length = 0;
+	/* Asked for the length of a number, SQLite would make a text of it. */
+	if (value.type == SQLITE_TEXT || value.type == SQLITE_BLOB)
+		value.length = (size_t)sqlite3_column_bytes(statement, column);
 	return value;
 }
 

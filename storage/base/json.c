@@ -84,24 +84,33 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The object's keys as the style wants them; free(). */
-static const char **object_keys(json_t *object, enum json_style style)
+#define FEW_KEYS 24 /* of objects whose keys need no allocation */
+
+static void sort_keys(const char **keys, size_t count)
 {
-	const char **keys = mem_must(json_object_size(object), sizeof *keys), *key;
-	size_t count = 0;
-	json_t *value;
-	json_object_foreach(object, key, value)
-		keys[count++] = key;
-	if (style == JSON_STYLE_CANONICAL)
+	if (count > FEW_KEYS) {
 		qsort(keys, count, sizeof *keys, compare_keys);
-	return keys;
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		const char *key = keys[i];
+		size_t at = i;
+		for (; at && strcmp(keys[at - 1], key) > 0; at--)
+			keys[at] = keys[at - 1];
+		keys[at] = key;
+	}
 }
 
 static void write_object(struct writer *writer, const json_t *object)
 {
-	size_t count = json_object_size(object);
+	size_t size = json_object_size(object), count = 0;
+	const char *few[FEW_KEYS], **keys = size > FEW_KEYS ? mem_must(size, sizeof *keys) : few, *key;
+	json_t *value;
 	/* jansson's iteration wants a mutable object and changes nothing */
-	const char **keys = object_keys((json_t *)(uintptr_t)object, writer->style);
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+		keys[count++] = key;
+	if (writer->style == JSON_STYLE_CANONICAL)
+		sort_keys(keys, count);
 	text_add(writer->out, "{");
 	writer->depth++;
 	for (size_t i = 0; i < count; i++) {
@@ -116,7 +125,8 @@ static void write_object(struct writer *writer, const json_t *object)
 	if (count)
 		new_line(writer);
 	text_add(writer->out, "}");
-	free(keys);
+	if (keys != few)
+		free(keys);
 }
 
 static void write_value(struct writer *writer, const json_t *value)
