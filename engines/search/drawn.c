@@ -1,5 +1,6 @@
 #include "engines/search/drawn.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "engines/address.h"
@@ -8,6 +9,23 @@
 #define TRIES_FINITE 100    /* then walk */
 #define TRIES_ENDLESS 10000 /* then give up */
 #define WALKED (UINT64_C(1) << 63) /* this bit and a configuration's number, instead of a draw */
+
+/* A range so narrow that its doubles are few is not taken for continuous. */
+static bool is_continuous(const struct space *space, size_t axis)
+{
+	const struct space_axis *range = space_axis(space, axis);
+	double size = fabs(range->low) > fabs(range->high) ? fabs(range->low) : fabs(range->high);
+
+	return space_axis_count(space, axis) == SPACE_ENDLESS && !range->when && range->high - range->low > size / 1000;
+}
+
+static bool draws_differ(const struct space *space)
+{
+	for (size_t axis = 0; axis < space_axes(space); axis++)
+		if (is_continuous(space, axis))
+			return true;
+	return false;
+}
 
 int drawn_open(const struct sampler_request *request, const char *name, drawn_draw *draw, bool one_sequence, void **state, struct orch_err *err)
 {
@@ -22,6 +40,7 @@ int drawn_open(const struct sampler_request *request, const char *name, drawn_dr
 	drawn->draw = draw;
 	drawn->one_sequence = one_sequence;
 	drawn->count = space_count(drawn->space);
+	drawn->all_differ = draws_differ(drawn->space);
 	configuration_init(drawn->space, &drawn->scratch);
 	*state = drawn;
 	return 0;
@@ -105,6 +124,11 @@ int drawn_propose(void *state, uint64_t trial, json_t **out, struct orch_err *er
 	struct drawn *drawn = state;
 	int code = 0;
 
+	if (drawn->all_differ) {
+		drawn->draw(drawn, trial, drawn->one_sequence ? trial : 0, &drawn->scratch);
+		*out = configuration_object(drawn->space, &drawn->scratch);
+		return 0;
+	}
 	while (!code && trial >= drawn->known && !drawn->exhausted)
 		code = find_next(drawn, err);
 	if (code)

@@ -1,7 +1,9 @@
 /* drawn: what the samplers share whose draws do not depend on scores (random, sobol). Each has an endless sequence of draws; a trial
  * takes the first draw that is no earlier trial's configuration. Where a finite space is nearly used up, drawing gives way to walking:
  * from an arbitrary configuration on in the order of numbers to the first that is free.
- * Kept are, per trial, which draw it took, and the prints of configurations; the configurations themselves are drawn again.
+ * Where one axis that every configuration has is continuous, two draws are the same with a chance of 2^-52: there the first draw is taken, and
+ * nothing is kept, however many trials there are. Elsewhere are kept, per trial, which draw it took, and the prints of
+ * configurations; the configurations themselves are drawn again.
  * The sampler's open calls drawn_open; its other operations are drawn_close, drawn_count and drawn_propose. */
 #ifndef ENGINES_SEARCH_DRAWN_H
 #define ENGINES_SEARCH_DRAWN_H
@@ -21,7 +23,7 @@ struct drawn {
 	uint64_t count, next, *how, known, room;
 	struct configuration_set had;
 	struct configuration scratch;
-	bool exhausted;
+	bool exhausted, all_differ;
 };
 int drawn_open(const struct sampler_request *request, const char *name, drawn_draw *draw, bool one_sequence, void **state, struct orch_err *err);
 void drawn_close(void *state);

@@ -251,6 +251,67 @@ static void random__order_of_calls_does_not_matter(void **state)
 	world_release(&w);
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double float_of(void *search, uint64_t trial)
+{
+	json_t *params = NULL;
+	double value;
+
+	assert_int_equal(sampler_random.propose(search, trial, &params, NULL), 0);
+	value = json_number_value(json_object_get(params, "u"));
+	json_decref(params);
+	return value;
+}
+
+/* Nothing is kept for trials that cannot be the same: the ten thousand millionth is there at once, and is what it would be after all others. */
+static void random__continuous_spaces_keep_nothing(void **state)
+{
+	enum { N = 20000 };
+	struct world w;
+	struct sampler_request request;
+	double *values = malloc(N * sizeof *values), far;
+	void *search, *other;
+
+	(void)state;
+	assert_non_null(values);
+	world_make(&w, "{\"u\":{\"float\":[-1,3]},\"c\":[1,2]}", NULL);
+	request = request_of(&w);
+	search = must_open(&sampler_random, &request);
+	other = must_open(&sampler_random, &request);
+	far = float_of(search, UINT64_C(10000000000));
+	for (uint64_t t = 0; t < N; t++)
+		values[t] = float_of(search, t);
+	assert_true(values[7] == float_of(other, 7) && values[N - 1] == float_of(other, N - 1));
+	assert_true(far == float_of(other, UINT64_C(10000000000)));
+	qsort(values, N, sizeof *values, compare_doubles);
+	for (size_t t = 1; t < N; t++)
+		assert_true(values[t - 1] < values[t]);
+	sampler_random.close(search);
+	sampler_random.close(other);
+	world_release(&w);
+	/* A list beside it decides nothing; an axis that may be absent, or holds a handful of doubles, is no such axis. */
+	world_make(&w, "{\"c\":[1,2],\"u\":{\"float\":[0,1],\"when\":{\"c\":1}}}", NULL);
+	request = request_of(&w);
+	search = must_open(&sampler_random, &request);
+	for (uint64_t t = 0, absent = 0; t < 200; t++) {
+		json_t *params = NULL;
+
+		assert_int_equal(sampler_random.propose(search, t, &params, NULL), 0);
+		absent += !json_object_get(params, "u");
+		assert_true(absent <= 1);
+		json_decref(params);
+	}
+	sampler_random.close(search);
+	world_release(&w);
+	free(values);
+}
+
 static void random__value_depends_on_its_address_only(void **state)
 {
 	struct world one, more;
@@ -518,6 +579,7 @@ int main(void)
 		cmocka_unit_test(grid__counts_saturate),
 		cmocka_unit_test(random__never_twice_and_ends_when_used_up),
 		cmocka_unit_test(random__order_of_calls_does_not_matter),
+		cmocka_unit_test(random__continuous_spaces_keep_nothing),
 		cmocka_unit_test(random__value_depends_on_its_address_only),
 		cmocka_unit_test(random__ranges_are_filled_evenly),
 		cmocka_unit_test(random__steps_read_as_written),
