@@ -1,7 +1,6 @@
 #include "storage/base/decimal.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define LEAST_DIGITS 15 /* every decimal of so many digits survives a double; fewer need no attempt, zeros are dropped */
@@ -172,4 +171,36 @@ size_t decimal_integer(int64_t value, char out[DECIMAL_MAX])
 	length += put_digits(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, out + length);
 	out[length] = '\0';
 	return length;
+}
+
+static int bit_length(uint64_t number)
+{
+	return 64 - __builtin_clzll(number);
+}
+
+/* A quotient of 63 or 64 bits, of which 53 are kept; the rest and the remainder say how to round. */
+bool decimal_read(uint64_t digits, unsigned places, double *out)
+{
+	uint64_t five, quotient, dropped, half, mantissa;
+	int shift, extra;
+	wide whole;
+
+	if (places > DECIMAL_PLACES)
+		return false;
+	if (!digits) {
+		*out = 0;
+		return true;
+	}
+	five = (uint64_t)five_to(places);
+	shift = bit_length(five) + 63 - bit_length(digits);
+	whole = (wide)digits << shift;
+	quotient = (uint64_t)(whole / five);
+	extra = bit_length(quotient) - 53;
+	dropped = quotient & ((UINT64_C(1) << extra) - 1);
+	half = UINT64_C(1) << (extra - 1);
+	mantissa = quotient >> extra;
+	if (dropped > half || (dropped == half && (whole % five || mantissa & 1)))
+		mantissa++;
+	*out = ldexp((double)mantissa, extra - shift - (int)places);
+	return true;
 }

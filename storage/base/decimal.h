@@ -5,6 +5,7 @@
 #ifndef STORAGE_BASE_DECIMAL_H
 #define STORAGE_BASE_DECIMAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +13,8 @@
 /* Length of the text in out (ended by a NUL); 0: the value is outside the range (out is untouched). */
 size_t decimal_shortest(double value, char out[DECIMAL_MAX]);
 size_t decimal_integer(int64_t value, char out[DECIMAL_MAX]); /* as "%lld" */
+/* The double nearest to digits / 10^places, ties to even, as strtod reads it. False: places is above DECIMAL_PLACES (*out is untouched). */
+#define DECIMAL_PLACES 27
+bool decimal_read(uint64_t digits, unsigned places, double *out);
 
 #endif

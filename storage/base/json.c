@@ -8,6 +8,7 @@
 
 #include "storage/base/decimal.h"
 #include "storage/base/file.h"
+#include "storage/base/json_plain.h"
 #include "storage/base/mem.h"
 
 struct writer {
@@ -179,7 +180,9 @@ char *json_text(const json_t *value, enum json_style style)
 int json_parse(const char *text, size_t length, const char *where, json_t **out, struct orch_err *err)
 {
 	json_error_t error;
-	json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	json_t *value = json_plain_read(text, length);
+	if (!value)
+		value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (!value && json_error_code(&error) == json_error_out_of_memory)
 		return orch_fail(err, ORCH_ENOMEM, "%s: out of memory while reading JSON", where);
 	if (!value) {

@@ -108,6 +108,40 @@ static void decimal__integers(void **state)
 	}
 }
 
+static void reads_like_strtod(uint64_t digits, unsigned places)
+{
+	char text[64];
+	double value, expected;
+
+	snprintf(text, sizeof text, "%" PRIu64 "e-%u", digits, places);
+	expected = strtod(text, NULL);
+	assert_true(decimal_read(digits, places, &value));
+	assert_memory_equal(&value, &expected, sizeof value);
+}
+
+static void decimal__reads_like_strtod(void **state)
+{
+	(void)state;
+	uint64_t seed = 3;
+	double value = 7;
+	for (int i = 0; i < 300000; i++) {
+		uint64_t digits = next_random(&seed) >> (i % 64);
+		reads_like_strtod(digits, (unsigned)i % 28);
+		reads_like_strtod(UINT64_C(9007199254740993) + 2 * (uint64_t)i, 0); /* between two doubles */
+	}
+	for (unsigned places = 0; places <= DECIMAL_PLACES; places++) {
+		reads_like_strtod(0, places);
+		reads_like_strtod(1, places);
+		reads_like_strtod(UINT64_MAX, places);
+		for (unsigned bit = 0; bit < 64; bit++) {
+			reads_like_strtod(UINT64_C(1) << bit, places);
+			reads_like_strtod((UINT64_C(1) << bit) + 1, places);
+		}
+	}
+	assert_false(decimal_read(1, DECIMAL_PLACES + 1, &value));
+	assert_true(value == 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +149,7 @@ int main(void)
 	        cmocka_unit_test(decimal__equals_printf_at_edges),
 	        cmocka_unit_test(decimal__leaves_the_rest_alone),
 	        cmocka_unit_test(decimal__integers),
+	        cmocka_unit_test(decimal__reads_like_strtod),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
