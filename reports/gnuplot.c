@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "reports/glyphs.h"
 #include "storage/base/mem.h"
 
 #define FIRST_FD 3      /* of the child: the script, the output, then a file for each layer */
@@ -207,11 +208,28 @@ static int run(int *fds, size_t count, struct orch_err *err)
 	return code;
 }
 
+/* What a layer draws; for PNG without characters that no font has. */
+static int layer_file(const struct figure_layer *layer, const struct glyphs *glyphs, int *fd, struct orch_err *err)
+{
+	struct text_buf known = {0};
+	int code;
+
+	if (layer->style.kind != FIGURE_TEXTS || !glyphs->count)
+		return memory_file(layer->data.data, layer->data.length, fd, err);
+	glyphs_copy(glyphs, layer->data.data, layer->data.length, &known);
+	code = memory_file(known.data, known.length, fd, err);
+	text_buf_release(&known);
+	return code;
+}
+
 static int make_files(const struct figure *figure, enum gnuplot_format format, int *fds, size_t *count, struct orch_err *err)
 {
 	struct text_buf script = {0};
+	struct glyphs glyphs = {0};
 	int code;
 
+	if (format == GNUPLOT_PNG)
+		glyphs_ask(&glyphs);
 	make_script(figure, format, &script);
 	code = memory_file(script.data, script.length, &fds[(*count)++], err);
 	text_buf_release(&script);
@@ -219,7 +237,8 @@ static int make_files(const struct figure *figure, enum gnuplot_format format, i
 		code = memory_file("", 0, &fds[(*count)++], err);
 	for (size_t i = 0; i < figure->count && !code; i++)
 		if (figure->layers[i].shapes)
-			code = memory_file(figure->layers[i].data.data, figure->layers[i].data.length, &fds[(*count)++], err);
+			code = layer_file(&figure->layers[i], &glyphs, &fds[(*count)++], err);
+	glyphs_release(&glyphs);
 	return code;
 }
 
