@@ -22,7 +22,7 @@
 #define ROWS_MOST 1000
 #define ROWS_LEAST 20
 #define HOLDOUT_LEAST 50
-#define STEPS_MOST 1e10               /* of the reckoning in all: some ten seconds */
+#define STEPS_MOST 1e10               /* of the reckoning in all: some twenty seconds */
 #define VALUES_MOST ((size_t)2 << 20) /* cells of the rows asked for: 16 MiB */
 #define BLOCK_MOST ((size_t)2 << 20)  /* contributions at a time: 16 MiB */
 #define BLOCK_LEAST 16                /* rows: a tree is prepared once a block */

@@ -46,7 +46,7 @@ struct saved_scores {
 	size_t count;
 	enum saved_scale scale;
 	const char *method; /* "tree_shap" or "linear": how the contributions are reckoned */
-	double cost;        /* steps that a row takes, about: some 1e9 take a second */
+	double cost;        /* steps that a row takes, about: some 5e8 take a second */
 };
 /* false: what was saved lacks what contributions need. classes: NULL, or room for as many codes as the source had classes, or 1: whose score each is. */
 bool saved_model_scores(const struct saved_model *model, struct saved_scores *out, size_t *classes);

@@ -75,8 +75,8 @@ static double explain_cost(const char *text, size_t length)
 
 		for (at += sizeof mark - 1; at < end && *at >= '0' && *at <= '9'; at++)
 			nodes = nodes * 10 + (*at - '0');
-		depth = 1.5 * log2(nodes + 1);
-		cost += nodes * depth * depth;
+		depth = log2(nodes + 1) + 1; /* of trees that are not quite full */
+		cost += nodes / 2 * depth * depth;
 	}
 	return cost;
 }

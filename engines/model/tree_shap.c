@@ -28,7 +28,7 @@ struct tree_shap {
 	const double *value;
 	double *at, *weight;     /* quadrature on [0, 1] */
 	struct shap_edge *edges; /* by depth, as all that follows */
-	double *factor, *path;   /* of the edge's feature so far; product over all features */
+	double *factor, *inverse, *path; /* of the edge's feature so far, and one by it; product over all features */
 	double *below;           /* width x points: sum over the leaves below of path times value */
 	uint32_t *last;          /* by feature: depth of its last edge on the path; 0: none */
 };
@@ -104,9 +104,10 @@ static bool make_room(struct tree_shap *tree, size_t deepest)
 	tree->weight = mem_array(points, sizeof *tree->weight);
 	tree->edges = mem_array(levels, sizeof *tree->edges);
 	tree->factor = mem_array(levels * points, sizeof *tree->factor);
+	tree->inverse = mem_array(levels * points, sizeof *tree->inverse);
 	tree->path = mem_array(levels * points, sizeof *tree->path);
 	tree->below = mem_array(levels * points * tree->width, sizeof *tree->below);
-	return tree->at && tree->weight && tree->edges && tree->factor && tree->path && tree->below;
+	return tree->at && tree->weight && tree->edges && tree->factor && tree->inverse && tree->path && tree->below;
 }
 
 int tree_shap_open(const struct tree_shap_shape *shape, struct tree_shap **out, struct orch_err *err)
@@ -145,6 +146,7 @@ void tree_shap_close(struct tree_shap *tree)
 	free(tree->weight);
 	free(tree->edges);
 	free(tree->factor);
+	free(tree->inverse);
 	free(tree->path);
 	free(tree->below);
 	free(tree->last);
@@ -174,14 +176,14 @@ static void enter(struct tree_shap *tree, const struct shap_node *node, bool tak
 	size_t d = node->depth, points = tree->points;
 	uint32_t before = tree->last[node->feature];
 	const struct shap_edge *above = before ? &tree->edges[before] : NULL;
-	const double *old = before ? tree->factor + before * points : NULL, *path = tree->path + (d - 1) * points;
+	const double *old = before ? tree->inverse + before * points : NULL, *path = tree->path + (d - 1) * points;
 	struct shap_edge edge = {node->feature, taken && (!above || above->passed), node->share * (above ? above->through : 1), before};
-	double *factor = tree->factor + d * points, *out = tree->path + d * points, slope = edge.passed - edge.through;
+	double *factor = tree->factor + d * points, *inverse = tree->inverse + d * points, *out = tree->path + d * points, slope = edge.passed - edge.through;
 
 	for (size_t t = 0; t < points; t++)
-		factor[t] = edge.through + tree->at[t] * slope;
+		inverse[t] = 1 / (factor[t] = edge.through + tree->at[t] * slope);
 	for (size_t t = 0; t < points; t++)
-		out[t] = path[t] * (old ? factor[t] / old[t] : factor[t]);
+		out[t] = old ? path[t] * (factor[t] * old[t]) : path[t] * factor[t];
 	tree->edges[d] = edge;
 	tree->last[node->feature] = (uint32_t)d;
 }
@@ -191,11 +193,11 @@ static void leave(struct tree_shap *tree, size_t d, double *phi)
 {
 	const struct shap_edge *edge = &tree->edges[d], *above = edge->before ? &tree->edges[edge->before] : NULL;
 	size_t points = tree->points, block = points * tree->width;
-	const double *factor = tree->factor + d * points, *old = tree->factor + edge->before * points;
+	const double *inverse = tree->inverse + d * points, *old = tree->inverse + edge->before * points;
 	double *below = tree->below + d * block, *up = below - block, own = edge->passed - edge->through, other = above ? above->passed - above->through : 0;
 
 	for (size_t t = 0; t < points; t++) {
-		double scale = tree->weight[t] * (own / factor[t] - (above ? other / old[t] : 0));
+		double scale = tree->weight[t] * (own * inverse[t] - (above ? other * old[t] : 0));
 
 		for (size_t k = 0; k < tree->width; k++)
 			phi[k * tree->feature_count + (size_t)edge->feature] += scale * below[k * points + t];
