@@ -5,6 +5,7 @@
 
 #include "engines/model/engine.h"
 #include "orchestrator/stage.h"
+#include "storage/base/process.h"
 
 #define WRITING 0.5               /* seconds a round takes beside its fits: tables, pictures, sealing, the bundle; measured on small data */
 #define SPREAD 1.5                /* seconds of the same work differ by that much between hours of a day */
@@ -99,11 +100,19 @@ static double round_seconds(const struct spec *spec, const struct study *study, 
 	               stage_seconds(plan, lofo > 0 ? lofo : 0, scale * lofo_task(spec, study, measured, each / scale), slowdown));
 }
 
+double estimate_crowding(double others, unsigned workers, unsigned cores)
+{
+	double alone = fmin(workers, cores), beside = cores * (workers / (workers + others));
+
+	return others > 0 && beside < alone ? alone / beside : 1;
+}
+
 static void estimate_time(const struct spec *spec, const struct study *study, const struct measured *measured, struct plan *plan)
 {
 	struct times times = times_of(measured);
 	uint64_t sure = sure_rounds(&spec->rfe, plan);
 	double spread = times.count > 1 ? (times.most - times.least) / times.mean / sqrt(times.count) / 2 : 1, low = 0, likely = 0, high = 0;
+	double crowding = estimate_crowding(measured->others, plan->workers, process_cores());
 
 	for (uint64_t r = 0; r < plan->rounds; r++) {
 		double seconds = round_seconds(spec, study, measured, plan, r, times.mean);
@@ -114,8 +123,9 @@ static void estimate_time(const struct spec *spec, const struct study *study, co
 		high += seconds * SPREAD * (1 + spread) + WRITING * 4;
 	}
 	plan->seconds_low = low;
-	plan->seconds = likely;
-	plan->seconds_high = measured->over ? NAN : high;
+	plan->crowding = crowding;
+	plan->seconds = likely * crowding;
+	plan->seconds_high = measured->over ? NAN : high * crowding;
 }
 
 /* The engine's statement is an upper bound for every parameter; a measured part of the tasks says how far it is from the truth here. */

@@ -397,6 +397,8 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 		        text_seconds(plan->seconds, c), plan->measured_cached ? "before" : "just now");
 	else
 		text_add(out, "time           not known before the first fits\n");
+	if (plan->crowding > 1.2 && isfinite(plan->seconds))
+		text_addf(out, "%-15sothers use the machine now; without them about %s\n", "", text_seconds(plan->seconds / plan->crowding, a));
 	plan_warnings(plan, spec, out);
 }
 

@@ -30,6 +30,7 @@ struct plan {
 	uint64_t memory_total;        /* workers x memory_worker + orchestrator + shared */
 	uint64_t disk;                /* bytes, at most */
 	double seconds_low, seconds, seconds_high; /* NaN: not known before the first fits */
+	double crowding;              /* the likely time is so many times that of a machine with nothing else to do; 0: not known */
 	bool measured_cached;         /* the measurement is an earlier one of the same work */
 	unsigned workers, threads;
 	char workers_reason[240];

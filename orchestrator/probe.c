@@ -20,6 +20,8 @@
 #define PASSES 2          /* the second pass is free of start-up costs */
 #define SHORT 0.003       /* seconds: what a task of that length takes says more about messages than about the machine */
 #define STEPS_MOST 4096
+#define WAITING 1.25      /* time of a task by its processor time, on a machine that has nothing else to do */
+#define MESSAGE 0.001     /* seconds */
 
 const char *probe_program(void)
 {
@@ -46,7 +48,7 @@ struct probing {
 	struct step steps[STEPS_MOST];
 	size_t step_count, given;
 	double began;
-	bool over, failed;
+	bool over, failed, one_thread;
 	bool together;                  /* several workers: the first task of each is not counted */
 	pid_t seen[256];
 	size_t seen_count;
@@ -94,8 +96,13 @@ static int finished(void *context, struct task *task, struct task_outcome *outco
 			probing->sum_alone += probing->least[kind];
 		}
 	} else {
-		if (!isfinite(probing->least[kind]) || outcome->seconds < probing->least[kind])
-			probing->least[kind] = outcome->seconds;
+		double seconds = outcome->seconds;
+
+		/* A fit of one thread computes; where it took much longer it was kept from it by others, which estimate() counts by itself. */
+		if (probing->one_thread && outcome->cpu_seconds > 0)
+			seconds = fmin(seconds, WAITING * outcome->cpu_seconds + MESSAGE);
+		if (!isfinite(probing->least[kind]) || seconds < probing->least[kind])
+			probing->least[kind] = seconds;
 		if (kind < KIND_LOFO && outcome->peak_rss > probing->peak)
 			probing->peak = outcome->peak_rss;
 	}
@@ -197,12 +204,18 @@ static int open_lofo(const struct fit_plan_request *search, const struct fit_pla
 	return fit_plan_open(&request, out, err);
 }
 
-/* More runs than there are cores, before we begin with several. */
-static bool is_busy(void)
+/* What runs or wants to, on the average of the last minute. */
+static double load_of_others(void)
 {
 	double load[1];
 
-	return getloadavg(load, 1) == 1 && load[0] > process_cores();
+	return getloadavg(load, 1) == 1 ? load[0] : 0;
+}
+
+/* More runs than there are cores, before we begin with several. */
+static bool is_busy(void)
+{
+	return load_of_others() > process_cores();
 }
 
 /* The same tasks on all workers at once: how much slower is each? */
@@ -327,6 +340,7 @@ static int measure(const struct spec *spec, const struct study *study, const str
 			add_step(probing, fits, samples[i], i, pass);
 	if (lofo)
 		add_step(probing, lofo, 0, KIND_LOFO, 1);
+	probing->one_thread = plan->threads <= 1;
 	probing->began = process_clock();
 	if (!code)
 		code = run_steps(spec, study, data, plan, 1, probing, err);
@@ -359,6 +373,7 @@ int probe_time(const struct spec *spec, const struct study *study, const struct 
 	struct search_source source = {NULL, study->folds, study->metric->maximise};
 	struct search *search = NULL;
 	struct measured measured;
+	double others = load_of_others(); /* before we begin ourselves */
 	char *path;
 	int code = 0;
 
@@ -373,6 +388,7 @@ int probe_time(const struct spec *spec, const struct study *study, const struct 
 		if (!code && !measured.over && !measured.busy && isfinite(measured.search[0]))
 			write_cache(path, &measured);
 	}
+	measured.others = others;
 	if (!code)
 		estimate(spec, study, &measured, plan);
 	search_close(search);

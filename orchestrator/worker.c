@@ -166,21 +166,33 @@ static int do_prepare(struct worker *worker, const json_t *task, struct orch_err
 	return 0;
 }
 
-static void send_end(struct worker *worker, const json_t *task, int code, const struct orch_err *err)
+/* Of this process and of the children that have ended. */
+static double cpu_seconds(void)
 {
-	struct rusage usage = {0};
+	static const int whose[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+	double seconds = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct rusage usage = {0};
+
+		getrusage(whose[i], &usage);
+		seconds += (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec + 1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+	}
+	return seconds;
+}
+
+static void send_end(struct worker *worker, const json_t *task, double cpu_before, int code, const struct orch_err *err)
+{
 	uint64_t peak;
 	json_t *line;
 
-	getrusage(RUSAGE_SELF, &usage);
 	peak = process_peak_anon();
 	malloc_trim(0);
 	if (code)
 		line = json_pack("{s:s, s:O, s:i, s:o}", "type", "error", "id", json_object_get(task, "id"), "code", code, "text", safe_text(err->text));
 	else
 		line = json_pack("{s:s, s:O}", "type", "done", "id", json_object_get(task, "id"));
-	json_object_set_new(line, "cpu", json_real((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-	        1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)));
+	json_object_set_new(line, "cpu", json_real(cpu_seconds() - cpu_before));
 	json_object_set_new(line, "peak_rss", json_integer((json_int_t)peak));
 	json_object_set_new(line, "rss_anon", json_integer((json_int_t)process_rss_anon(getpid())));
 	worker_send(worker, line);
@@ -218,14 +230,14 @@ static void serve(struct worker *worker, const char *text, size_t length, struct
 		orch_err_clear(setup_err);
 		take_setup(worker, line, setup_err);
 	} else if (setup_err->code) {
-		send_end(worker, line, setup_err->code, setup_err);
+		send_end(worker, line, cpu_seconds(), setup_err->code, setup_err);
 	} else {
+		double cpu_before = cpu_seconds();
 		int code;
 
 		process_peak_begin();
 		code = do_task(worker, line, &err);
-
-		send_end(worker, line, code, &err);
+		send_end(worker, line, cpu_before, code, &err);
 	}
 	json_decref(line);
 }

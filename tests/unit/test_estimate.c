@@ -266,12 +266,25 @@ static void plan__warns_near_the_limits(void **state)
 }
 
 #define CASE(name) cmocka_unit_test_setup(name, begin)
+/* The kernel deals out shares of the cores. */
+static void estimate__others_take_their_share(void **state)
+{
+	(void)state;
+	assert_true(estimate_crowding(0, 2, 2) == 1);
+	assert_true(estimate_crowding(2, 2, 4) == 1); /* there is room for all */
+	assert_true(fabs(estimate_crowding(2, 2, 2) - 2) < 1e-12);
+	assert_true(fabs(estimate_crowding(12, 2, 2) - 7) < 1e-12);
+	assert_true(fabs(estimate_crowding(3, 1, 2) - 2) < 1e-12);
+	assert_true(fabs(estimate_crowding(4, 8, 4) - 1.5) < 1e-12); /* more workers than cores have more of them */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        CASE(estimate__nothing_measured_is_unknown),
 	        CASE(estimate__turns_of_equal_tasks),
 	        CASE(estimate__slower_at_once),
+	        CASE(estimate__others_take_their_share),
 	        CASE(estimate__a_wide_spread_is_a_wide_range),
 	        CASE(estimate__measured_left_out_fits),
 	        CASE(estimate__what_does_not_end_has_no_upper_end),
