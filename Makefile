@@ -198,7 +198,7 @@ PEERS_PYTHON ?= $(BUILD)/peers/bin/python
 bench: all $(BENCHES) ## orch and its peers side by side: seconds, memory, answers, one table (BENCH=row picks rows)
 	@BUILD=$(BUILD) ORCH=$(abspath $(ORCH)) PEERS_PYTHON=$(PEERS_PYTHON) tests/bench/run
 
-bench-deps: $(BUILD)/peers/.stamp ## the peers that bench measures against: a Python environment in build/peers, R packages by apt
+bench-deps: $(BUILD)/peers/.stamp ## the peers that bench measures against: a Python environment in build/peers, R packages and GNU parallel by apt
 
 $(BUILD)/peers/.stamp: tests/bench/requirements.txt tests/bench/peers.sh
 	@bash tests/bench/peers.sh $(@D) tests/bench/requirements.txt && touch $@

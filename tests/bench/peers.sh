@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# peers.sh FOLDER REQUIREMENTS: what `make bench` measures against. A Python environment in FOLDER, and R's caret, ranger and glmnet by apt where they can be had.
+# peers.sh FOLDER REQUIREMENTS: what `make bench` measures against. A Python environment in FOLDER, and R's caret, ranger and glmnet and GNU parallel by apt where
+# they can be had.
 set -euo pipefail
 folder=$1 requirements=$2
 for python in "${PYTHON:-}" python3.11 python3.12 python3.10 python3; do # the pinned versions are built for 3.10 to 3.12
@@ -14,11 +15,16 @@ fi
 "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
 "$folder/bin/python" -c 'import lightgbm, lofo, matplotlib, optuna, sklearn, xgboost'
 echo "Python's peers are in $folder: $(grep -c == "$requirements") packages"
-packages="r-base-core r-cran-caret r-cran-ranger r-cran-glmnet" sudo=
+sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
-# shellcheck disable=SC2086
-if command -v apt-get >/dev/null && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $packages >"$folder/apt.log" 2>&1; then
-	echo "R's peers are installed: $packages"
-else
-	echo "R's peers cannot be had here (see $folder/apt.log): their rows stay empty"
-fi
+by_apt() { # name, packages...
+	local name=$1
+	shift
+	if command -v apt-get >/dev/null && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >>"$folder/apt.log" 2>&1; then
+		echo "$name: installed ($*)"
+	else
+		echo "$name cannot be had here (see $folder/apt.log): its rows stay empty"
+	fi
+}
+by_apt "R" r-base-core r-cran-caret r-cran-ranger r-cran-glmnet
+by_apt "GNU parallel" parallel
