@@ -117,12 +117,26 @@ static json_t *shap_of(const char *campaign, unsigned round)
 	return out;
 }
 
+/* The ensemble of a round, or NULL; its gain is over the chosen configuration alone. */
+static json_t *ensemble_of(const char *campaign, unsigned round, const char *metric)
+{
+	json_t *ensemble = read_round(campaign, round, "03_baseline/ensemble.json"), *out = NULL;
+
+	if (json_is_object(ensemble))
+		out = json_pack("{s:s, s:i, s:O?, s:o, s:O?}", "method", json_get_text(ensemble, "method", ""), "members",
+		        (int)json_array_size(json_object_get(ensemble, "members")), "score",
+		        json_object_get(json_object_get(json_object_get(ensemble, "cv"), metric), "mean"), "holdout",
+		        metric_of(json_object_get(ensemble, "holdout"), metric), "gain", json_object_get(ensemble, "better_than_best"));
+	json_decref(ensemble);
+	return out;
+}
+
 static json_t *chosen_of(const char *campaign, const json_t *summary, const json_t *rounds)
 {
 	const json_t *chosen = json_object_get(summary, "chosen");
 	const char *metric = json_get_text(summary, "metric", "");
 	unsigned round = (unsigned)json_get_int(chosen, "round", 0);
-	json_t *best, *out, *shap;
+	json_t *best, *out, *shap, *ensemble;
 
 	if (!json_is_object(chosen))
 		return json_null();
@@ -135,6 +149,9 @@ static json_t *chosen_of(const char *campaign, const json_t *summary, const json
 		json_object_set(out, "model", json_object_get(best, "model_name"));
 	shap = shap_of(campaign, round);
 	json_object_set_new(out, "contributions", shap);
+	ensemble = ensemble_of(campaign, round, metric);
+	if (ensemble)
+		json_object_set_new(out, "ensemble", ensemble);
 	json_decref(best);
 	return out;
 }

@@ -89,7 +89,7 @@ static void add_contributions(struct text_buf *out, const json_t *shap)
 
 static void add_answer(struct text_buf *out, const json_t *outcome)
 {
-	const json_t *chosen = json_object_get(outcome, "chosen"), *gain = json_object_get(chosen, "gain");
+	const json_t *chosen = json_object_get(outcome, "chosen"), *ensemble = json_object_get(json_object_get(outcome, "chosen"), "ensemble"), *gain = json_object_get(chosen, "gain");
 
 	if (!json_is_object(chosen)) {
 		text_add(out, "No round has a usable score yet.\n\n");
@@ -123,6 +123,12 @@ static void add_answer(struct text_buf *out, const json_t *outcome)
 		text_addf(out, "%s, ", json_get_text(chosen, "model", ""));
 	add_settings(out, json_object_get(chosen, "searched"));
 	add_contributions(out, json_object_get(chosen, "contributions"));
+	if (ensemble) {
+		text_addf(out, "\n- ensemble of %lld, %s: ", (long long)json_get_int(ensemble, "members", 0), json_get_text(ensemble, "method", ""));
+		add_number(out, json_object_get(ensemble, "score"), 6);
+		text_add(out, "; better than the best alone by ");
+		add_number(out, json_object_get(json_object_get(ensemble, "gain"), "mean"), 4);
+	}
 	text_add(out, "\n- dropped: ");
 	add_names(out, json_object_get(outcome, "dropped"));
 	text_add(out, "\n- why: ");

@@ -141,6 +141,26 @@ static void add_dropped(struct text_buf *out, const json_t *outcome)
 	json_decref(names);
 }
 
+/* Beside the best alone: nothing is chosen by it. */
+static void add_ensemble(struct text_buf *out, const json_t *outcome)
+{
+	const json_t *ensemble = json_object_get(json_object_get(outcome, "chosen"), "ensemble"), *gain = json_object_get(ensemble, "gain");
+	char text[TEXT_NUMBER_MAX];
+	double mean = json_get_real(gain, "mean", NAN);
+
+	if (!ensemble)
+		return;
+	text_addf(out, "  ensemble  %s of %lld: %s %s", json_get_text(ensemble, "method", ""), (long long)json_get_int(ensemble, "members", 0),
+	        json_get_text(outcome, "metric", "score"), number(json_object_get(ensemble, "score"), text));
+	if (json_is_number(json_object_get(ensemble, "holdout")))
+		text_addf(out, ", holdout %s", number(json_object_get(ensemble, "holdout"), text));
+	if (isfinite(mean))
+		text_addf(out, "; %.3g %s than the best alone", fabs(mean), mean < 0 ? "worse" : "better");
+	if (json_is_number(json_object_get(gain, "ci_low")))
+		text_addf(out, ", 95 %% interval %.3g to %.3g", json_get_real(gain, "ci_low", NAN), json_get_real(gain, "ci_high", NAN));
+	text_add(out, "\n");
+}
+
 static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_features)
 {
 	const json_t *chosen = json_object_get(outcome, "chosen"), *searched = json_object_get(chosen, "searched");
@@ -157,6 +177,7 @@ static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_fe
 		text_addf(out, "%s; ", json_get_text(chosen, "model", ""));
 	add_params(out, json_object_size(searched) ? searched : json_object_get(chosen, "params"));
 	text_add(out, "\n");
+	add_ensemble(out, outcome);
 	add_dropped(out, outcome);
 	if (with_features) {
 		text_add(out, "  features  ");

@@ -10,6 +10,7 @@
 #include "reports/page.h"
 #include "reports/plot.h"
 #include "reports/shap_part.h"
+#include "reports/ensemble_part.h"
 #include "reports/stability_part.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -364,6 +365,7 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 		if (json_array_size(json_object_get(files.comparison, "tried")))
 			add_tried(out, files.comparison);
 		add_metrics(out, files.metrics);
+		ensemble_part_table(out, folder);
 		add_trials(out, &files.trials, json_get_int(files.best, "trials", 0));
 		page_end(out);
 		free(subtitle);

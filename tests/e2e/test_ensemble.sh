@@ -24,6 +24,9 @@ same average__chosen_first "$(field whole "e['members'][0]['trial']")" "$(grep -
 same average__every_fold_and_the_holdout "$(field whole "len(e['cv']['rmse']['folds']), e['holdout']['rmse'] > 0, None in e['cv']['rmse']['folds']")" "3 True False"
 same average__only_the_chosen_has_a_model "$(find whole/$B -name 'model.*' | wc -l)" 1
 check average__rounds_hold "$ORCH" verify whole
+expect average__show_compares 0 'ensemble  *average of 2: rmse [0-9.]*, holdout [0-9.]*; [0-9.e-]* (better|worse) than the best alone' "$ORCH" show whole
+expect average__markdown_compares 0 'ensemble of 2, average: [0-9]' "$ORCH" report --md whole
+check average__page_compares grep -q 'all together' whole/rounds/round_000/report.html
 # Killed at durable steps spread over the round.
 ORCH_FAULT=count:$WORK/steps "$ORCH" start -q whole.yaml --dir counted >/dev/null 2>&1
 steps=$(wc -l <"$WORK/steps")
