@@ -100,7 +100,7 @@ struct spec_hpo {
 	struct spec_axis *space; /* all that is searched, of all models: columns of tables. An axis of two models has the choices of both */
 	size_t axis_count;
 };
-enum spec_ensemble_method { SPEC_ENSEMBLE_NONE, SPEC_ENSEMBLE_AVERAGE, SPEC_ENSEMBLE_VOTE };
+enum spec_ensemble_method { SPEC_ENSEMBLE_NONE, SPEC_ENSEMBLE_AVERAGE, SPEC_ENSEMBLE_VOTE, SPEC_ENSEMBLE_WEIGHTED };
 struct spec_ensemble {
 	enum spec_ensemble_method method;
 	unsigned top;

@@ -90,7 +90,8 @@ const struct spec_key spec_keys[] = {
 	        spec_take_space, SPACE},
 
 	{"ensemble", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "the best configurations combined, beside the best alone", NULL, NULL},
-	{"ensemble.method", SPEC_CHOICE, "\"none\"", 0, 0, "none average vote", NULL, "average: mean of predictions or probabilities; vote: majority of classes", NULL, NULL},
+	{"ensemble.method", SPEC_CHOICE, "\"none\"", 0, 0, "none average vote weighted", NULL,
+	        "average: mean of predictions or probabilities; vote: majority of classes; weighted: mean by greedy selection", NULL, NULL},
 	{"ensemble.top", SPEC_INT, "3", 2, 32, NULL, NULL, "how many are combined, the best one included", NULL, NULL},
 	{"ensemble.from", SPEC_CHOICE, "\"auto\"", 0, 0, "auto models trials", NULL, "the best trial of each model, or the best trials; auto: models where there are several", NULL, NULL},
 

@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "engines/ensemble/ensemble.h"
+#include "engines/ensemble/greedy.h"
 #include "engines/lofo/lofo_stats.h"
 #include "orchestrator/stage.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/table_file.h"
+
+#define PICKS 20 /* of the greedy selection of weights */
 
 struct member {
 	int64_t trial;
@@ -24,6 +27,7 @@ struct combining {
 	size_t count;
 	unsigned slots;
 	json_t **metrics; /* of the ensemble, by slot, or NULL */
+	unsigned *weights; /* weighted: of member m for slot s [s * count + m]: chosen on the other folds, for the holdout on all; or NULL */
 	struct table_file *table;
 };
 
@@ -108,6 +112,8 @@ static int combine(const struct combining *combining, unsigned slot, struct aren
 		code = orch_fail(err, ORCH_ENOMEM, "no memory for the ensemble of %zu rows", n);
 	if (!code && study->spec->ensemble.method == SPEC_ENSEMBLE_VOTE)
 		ensemble_vote(predictions, combining->count, n, outputs, codes, out);
+	else if (!code && combining->weights)
+		greedy_combine(predictions, combining->weights + slot * combining->count, combining->count, n * outputs, out);
 	else if (!code)
 		ensemble_average(predictions, combining->count, n * outputs, out);
 	if (!code)
@@ -117,6 +123,108 @@ static int combine(const struct combining *combining, unsigned slot, struct aren
 	free(predictions);
 	return code;
 }
+
+/* ---- weights ---- */
+
+struct scoring {
+	const struct combining *combining;
+	uint32_t **rows; /* by fold */
+	size_t *counts;  /* rows by fold */
+};
+
+static double score_fold(void *context, size_t fold, const double *combined)
+{
+	const struct scoring *scoring = context;
+	const struct study *study = scoring->combining->context->study;
+	struct arena arena = {0};
+	struct metric_input in;
+	double score = NAN;
+
+	if (!study_metric_input(study, scoring->rows[fold], scoring->counts[fold], combined, &arena, &in, NULL))
+		score = metric_gain(study->metric, study->metric->score(&in), 0);
+	arena_release(&arena);
+	return score;
+}
+
+/* All that the members predict of a fold; nothing when one of them lacks it. */
+static int load_fold(const struct combining *combining, unsigned fold, struct arena *arena, const double **predictions, struct scoring *scoring, struct orch_err *err)
+{
+	size_t count;
+	int code = 0;
+
+	for (size_t m = 0; m < combining->count; m++)
+		if (!combining->members[m].predictions[fold])
+			return 0;
+	for (size_t m = 0; m < combining->count && !code; m++) {
+		uint32_t *rows;
+		double *prediction;
+
+		code = stage_load_predictions(combining->context, combining->members[m].predictions[fold], arena, &rows, &count, &prediction, err);
+		if (!code && m && (count != scoring->counts[fold] || memcmp(rows, scoring->rows[fold], count * sizeof *rows)))
+			code = orch_fail(err, ORCH_EDAMAGED, "members of the ensemble have predictions of different rows (trials %lld and %lld)",
+			        (long long)combining->members[0].trial, (long long)combining->members[m].trial);
+		if (!code) {
+			predictions[m] = prediction;
+			scoring->rows[fold] = rows;
+			scoring->counts[fold] = count;
+		}
+	}
+	return code;
+}
+
+static int choose_weights(struct combining *combining, struct orch_err *err)
+{
+	const struct study *study = combining->context->study;
+	unsigned folds = study->folds, outputs = study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs;
+	const double **predictions = mem_must(folds * combining->count, sizeof *predictions);
+	size_t *sizes = mem_must(folds, sizeof *sizes), total = 0;
+	struct scoring scoring = {combining, mem_must(folds, sizeof(uint32_t *)), mem_must(folds, sizeof(size_t))};
+	struct greedy_pool pool = {combining->count, folds, predictions, sizes, score_fold, &scoring};
+	struct arena arena = {0};
+	double *work = NULL;
+	int code = 0;
+
+	for (unsigned f = 0; f < folds && !code; f++) {
+		code = load_fold(combining, f, &arena, predictions + f * combining->count, &scoring, err);
+		sizes[f] = scoring.counts[f] * outputs;
+		total += sizes[f];
+	}
+	if (!code && !(work = mem_array(2 * total + 1, sizeof *work)))
+		code = orch_fail(err, ORCH_ENOMEM, "no memory for the weights of an ensemble of %zu", combining->count);
+	if (!code)
+		combining->weights = mem_must(combining->slots * combining->count, sizeof *combining->weights);
+	for (unsigned s = 0; s < combining->slots && !code; s++)
+		greedy_select(&pool, s, PICKS, combining->weights + s * combining->count, work);
+	arena_release(&arena);
+	free(work);
+	free(scoring.rows);
+	free(scoring.counts);
+	free(sizes);
+	free(predictions);
+	return code;
+}
+
+static double weight_of(const struct combining *combining, size_t member, unsigned slot)
+{
+	unsigned total = 0;
+
+	for (size_t m = 0; m < combining->count; m++)
+		total += combining->weights[slot * combining->count + m];
+	return combining->weights[slot * combining->count + member] / (double)total;
+}
+
+/* "weight" is chosen on all folds and is that of the holdout; "weights" are those that the folds were scored with. */
+static void add_weights(const struct combining *combining, size_t member, json_t *item)
+{
+	json_t *list = json_array();
+
+	for (unsigned s = 0; s + 1 < combining->slots; s++)
+		json_array_append_new(list, json_real(weight_of(combining, member, s)));
+	json_object_set_new(item, "weight", json_real(weight_of(combining, member, combining->slots - 1)));
+	json_object_set_new(item, "weights", list);
+}
+
+/* ---- the stage's files ---- */
 
 static int write_slot(struct combining *combining, unsigned slot, struct orch_err *err)
 {
@@ -173,6 +281,7 @@ static int compare(const struct combining *combining, double *scores, json_t **o
 
 static int write_description(const struct combining *combining, struct orch_err *err)
 {
+	static const char *const names[] = {[SPEC_ENSEMBLE_AVERAGE] = "average", [SPEC_ENSEMBLE_VOTE] = "vote", [SPEC_ENSEMBLE_WEIGHTED] = "weighted"};
 	const struct study *study = combining->context->study;
 	double *scores = mem_must(combining->slots, sizeof *scores);
 	json_t *members = json_array(), *cv = json_object(), *gain = NULL, *holdout = combining->metrics[combining->slots - 1], *object;
@@ -184,6 +293,8 @@ static int write_description(const struct combining *combining, struct orch_err 
 
 		json_object_set_new(item, "cv", scores_of(member->scores, study->folds));
 		json_object_set_new(item, "holdout", json_number_or_null(study->holdout_rows ? member->scores[study->folds] : NAN));
+		if (combining->weights)
+			add_weights(combining, m, item);
 		json_array_append_new(members, item);
 	}
 	for (size_t i = 0; metric_table[i]; i++) {
@@ -192,7 +303,7 @@ static int write_description(const struct combining *combining, struct orch_err 
 		take_scores(combining, metric_table[i]->name, scores);
 		json_object_set_new(cv, metric_table[i]->name, scores_of(scores, study->folds));
 	}
-	object = json_pack("{s:s, s:s, s:b, s:o, s:o, s:O?, s:o?}", "method", study->spec->ensemble.method == SPEC_ENSEMBLE_VOTE ? "vote" : "average", "metric",
+	object = json_pack("{s:s, s:s, s:b, s:o, s:o, s:O?, s:o?}", "method", names[study->spec->ensemble.method], "metric",
 	        study->metric->name, "maximise", study->metric->maximise, "members", members, "cv", cv, "holdout", holdout, "better_than_best", gain);
 	if (!code)
 		code = stage_write_json(combining->context, "ensemble.json", object, err);
@@ -213,6 +324,7 @@ static void release(struct combining *combining)
 		json_decref(combining->metrics[s]);
 	free(combining->members);
 	free(combining->metrics);
+	free(combining->weights);
 	json_decref(combining->best);
 }
 
@@ -223,7 +335,10 @@ int stage_ensemble_write(const struct stage_context *context, struct orch_err *e
 	int code = open_members(&combining, err);
 
 	if (!code && combining.count > 1) {
-		code = stage_begin_predictions(context, "ensemble_predictions.parquet", &combining.table, err);
+		if (context->study->spec->ensemble.method == SPEC_ENSEMBLE_WEIGHTED)
+			code = choose_weights(&combining, err);
+		if (!code)
+			code = stage_begin_predictions(context, "ensemble_predictions.parquet", &combining.table, err);
 		for (unsigned slot = 0; slot < slots && !code; slot++)
 			code = write_slot(&combining, slot, err);
 		if (combining.table && code)

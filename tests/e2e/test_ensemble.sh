@@ -39,5 +39,12 @@ done
 ensemble '{method: average, from: trials, top: 4}' | sed 's/, holdout: 0.2//' >trials.yaml
 check trials__starts "$ORCH" start -q trials.yaml
 same trials__all_four "$(field trials "len(e['members']), len(set(m['trial'] for m in e['members'])), e.get('holdout')")" "4 4 None"
+ensemble '{method: weighted, from: trials, top: 4}' >weighted.yaml
+check weighted__starts "$ORCH" start -q weighted.yaml
+same weighted__weights_are_whole "$(field weighted "sorted(set(round(sum(w), 9) for w in zip(*[[m['weight']] + m['weights'] for m in e['members']])))")" "[1.0]"
+check weighted__page_has_weights grep -q 'weights chosen on the others' weighted/rounds/round_000/report.html
+ensemble '{method: vote}' | sed 's/diabetes/breast_cancer/; s/engine: ridge/engine: logistic/' >vote.yaml
+check vote__starts "$ORCH" start -q vote.yaml
+same vote__is_scored "$(field vote "e['method'], 0 <= e['holdout']['accuracy'] <= 1")" "vote True"
 expect vote__is_for_classes 2 'ensemble.method: vote is for classes' "$ORCH" plan <(ensemble '{method: vote}')
 finish

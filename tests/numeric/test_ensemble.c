@@ -9,6 +9,7 @@
 
 #include "engines/address.h"
 #include "engines/ensemble/ensemble.h"
+#include "engines/ensemble/greedy.h"
 
 #define ROWS 200
 #define CLASSES 4
@@ -110,6 +111,141 @@ static void ensemble__vote_equals_its_twin(void **state)
 	assert_true(ties > 10);
 }
 
+/* ---- greedy selection ---- */
+
+#define FOLDS 3
+#define FOLD_ROWS 40
+
+struct greedy_case {
+	double truth[FOLDS][FOLD_ROWS], p[FOLDS][MEMBERS][FOLD_ROWS], work[2 * FOLDS * FOLD_ROWS];
+	const double *predictions[FOLDS * MEMBERS];
+	size_t sizes[FOLDS];
+	unsigned seen; /* bits of the folds that were scored */
+	struct greedy_pool pool;
+};
+
+static double minus_rmse(void *context, size_t fold, const double *combined)
+{
+	struct greedy_case *c = context;
+	double sum = 0;
+
+	c->seen |= 1u << fold;
+	for (size_t i = 0; i < FOLD_ROWS; i++)
+		sum += (combined[i] - c->truth[fold][i]) * (combined[i] - c->truth[fold][i]);
+	return -sqrt(sum / FOLD_ROWS);
+}
+
+/* Members with errors of their own; the last is poor. */
+static void draw(struct greedy_case *c, uint64_t seed)
+{
+	*c = (struct greedy_case){.pool = {MEMBERS, FOLDS, c->predictions, c->sizes, minus_rmse, c}};
+	for (size_t f = 0; f < FOLDS; f++) {
+		c->sizes[f] = FOLD_ROWS;
+		for (size_t i = 0; i < FOLD_ROWS; i++)
+			c->truth[f][i] = address_unit(address_hash(address_hash(seed, 99), f * FOLD_ROWS + i));
+		for (size_t m = 0; m < MEMBERS; m++) {
+			c->predictions[f * MEMBERS + m] = c->p[f][m];
+			for (size_t i = 0; i < FOLD_ROWS; i++)
+				c->p[f][m][i] = c->truth[f][i] + (m == MEMBERS - 1 ? 9 : 1) * (address_unit(address_hash(address_hash(seed, m), f * FOLD_ROWS + i)) - 0.5);
+		}
+	}
+}
+
+/* Mean score of an ensemble given by its counts, from nothing. */
+static double naive_score(struct greedy_case *c, size_t except, const unsigned *counts)
+{
+	double combined[FOLD_ROWS], total = 0;
+	unsigned folds = 0;
+
+	for (size_t f = 0; f < FOLDS; f++) {
+		if (f == except)
+			continue;
+		greedy_combine(c->predictions + f * MEMBERS, counts, MEMBERS, FOLD_ROWS, combined);
+		total += minus_rmse(c, f, combined);
+		folds++;
+	}
+	return total / folds;
+}
+
+static void naive_select(struct greedy_case *c, size_t except, unsigned picks, unsigned *best)
+{
+	unsigned counts[MEMBERS] = {0};
+	double highest = -INFINITY;
+
+	for (unsigned picked = 0; picked < picks; picked++) {
+		double scores[MEMBERS];
+		size_t most = 0;
+
+		for (size_t m = 0; m < MEMBERS; m++) {
+			counts[m]++;
+			scores[m] = naive_score(c, except, counts);
+			counts[m]--;
+			most = scores[m] > scores[most] ? m : most;
+		}
+		counts[most]++;
+		if (!picked || scores[most] > highest + 1e-12 * fabs(highest)) {
+			highest = scores[most];
+			for (size_t m = 0; m < MEMBERS; m++)
+				best[m] = counts[m];
+		}
+	}
+}
+
+static void greedy__equals_its_twin(void **state)
+{
+	static struct greedy_case c;
+	unsigned several = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		draw(&c, seed);
+		for (size_t except = 0; except <= FOLDS; except++) {
+			unsigned counts[MEMBERS], expected[MEMBERS], used = 0;
+
+			greedy_select(&c.pool, except, 12, counts, c.work);
+			naive_select(&c, except, 12, expected);
+			for (size_t m = 0; m < MEMBERS; m++) {
+				assert_int_equal(counts[m], expected[m]);
+				used += counts[m] > 0;
+			}
+			several += used > 1;
+		}
+	}
+	assert_true(several > 20);
+}
+
+static void greedy__does_not_look_at_the_fold_it_leaves_out(void **state)
+{
+	static struct greedy_case c;
+	unsigned counts[MEMBERS], again[MEMBERS];
+
+	(void)state;
+	draw(&c, 3);
+	greedy_select(&c.pool, 1, 12, counts, c.work);
+	assert_int_equal(c.seen, 5);
+	for (size_t m = 0; m < MEMBERS; m++)
+		for (size_t i = 0; i < FOLD_ROWS; i++)
+			c.p[1][m][i] = m == 2 ? c.truth[1][i] : 1e6;
+	greedy_select(&c.pool, 1, 12, again, c.work);
+	assert_memory_equal(counts, again, sizeof counts);
+	greedy_select(&c.pool, FOLDS, 12, again, c.work);
+	assert_memory_not_equal(counts, again, sizeof counts);
+}
+
+static void greedy__nothing_to_score_takes_the_first(void **state)
+{
+	static struct greedy_case c;
+	unsigned counts[MEMBERS];
+
+	(void)state;
+	draw(&c, 4);
+	for (size_t f = 0; f < FOLDS; f++)
+		c.truth[f][0] = NAN;
+	greedy_select(&c.pool, FOLDS, 12, counts, c.work);
+	for (size_t m = 0; m < MEMBERS; m++)
+		assert_int_equal(counts[m], m == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +253,9 @@ int main(void)
 		cmocka_unit_test(ensemble__angles_go_round),
 		cmocka_unit_test(ensemble__vote_by_hand),
 		cmocka_unit_test(ensemble__vote_equals_its_twin),
+		cmocka_unit_test(greedy__equals_its_twin),
+		cmocka_unit_test(greedy__does_not_look_at_the_fold_it_leaves_out),
+		cmocka_unit_test(greedy__nothing_to_score_takes_the_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -352,7 +352,7 @@ static const struct {
 	{"when_word", DATA "model: {engine: xgboost}\nhpo: {sampler: random, trials: 5, space: {gamma: {float: [0, 5], when: always}}}\n",
 	        "3:72: hpo.space.gamma.when must be {parameter: value}, not \"always\""},
 	{"ensemble_method", BASE "ensemble: {method: mean}\n",
-	        "3:20: ensemble.method must be one of none, average, vote, not \"mean\""},
+	        "3:20: ensemble.method must be one of none, average, vote, weighted, not \"mean\""},
 	{"ensemble_top", BASE "ensemble: {method: average, top: 1}\n",
 	        "3:34: ensemble.top must be an integer from 2 to 32, not 1"},
 	{"ensemble_of_one_model", BASE "ensemble: {method: average, from: models}\n",
