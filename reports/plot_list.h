@@ -37,6 +37,7 @@ PLOT_DRAW(plot_learning_curve);
 PLOT_DRAW(plot_selection);
 PLOT_DRAW(plot_shap);
 PLOT_DRAW(plot_shap_importance);
+PLOT_DRAW(plot_selection_by_round);
 PLOT_DRAW(plot_features_score);
 PLOT_DRAW(plot_rank_by_round);
 PLOT_DRAW(plot_stage_cost);

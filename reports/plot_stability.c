@@ -266,3 +266,109 @@ int plot_selection(const struct plot_source *source, struct figure *figure, stru
 	release(&selection, about);
 	return code;
 }
+
+/* ---- over the rounds ---- */
+
+struct rounds {
+	size_t count, columns; /* columns: the rounds, and what each fold's own best round has */
+	const char **names;
+	size_t features;
+	double *shares;
+	double *order; /* less comes first */
+};
+
+static int read_round(const struct plot_source *source, size_t round, struct rounds *rounds, struct orch_err *err)
+{
+	struct csv_table selection = {0};
+	char name[64];
+	int code;
+
+	snprintf(name, sizeof name, "rounds/round_%03zu/09_stability/selection.csv", round);
+	code = plot_read_csv(source, name, &selection, err);
+	for (size_t r = 0; r < selection.rows && !code; r++)
+		for (size_t f = 0; f < rounds->features; f++)
+			if (!strcmp(rounds->names[f], csv_table_cell(&selection, r, "feature"))) {
+				rounds->shares[f * rounds->columns + round] = plot_cell(&selection, r, "helps");
+				rounds->order[f] = plot_cell(&selection, r, "mean_rank") - 1e6 * (double)round; /* those that stayed longest first */
+			}
+	csv_table_release(&selection);
+	return code == ORCH_EMISSING ? 0 : code;
+}
+
+static void draw_rounds(struct figure *figure, const struct rounds *rounds, long long folds)
+{
+	size_t shown = rounds->features < UNITS_SHOWN ? rounds->features : UNITS_SHOWN, *order = mem_must(rounds->features + 1, sizeof *order);
+	const char **names = mem_must(shown + 1, sizeof *names), **titles = mem_must(rounds->columns + 1, sizeof *titles);
+	char (*numbers)[24] = mem_must(rounds->columns + 1, sizeof *numbers), *subtitle;
+	double *shares = mem_must(shown * rounds->columns + 1, sizeof *shares);
+	struct axis x = {.no_grid = true, .names = titles, .name_count = rounds->columns}, y = {.no_grid = true, .names = names, .name_count = shown};
+	bool written = rounds->columns <= 13;
+	struct chart chart;
+	struct box body;
+
+	for (size_t f = 0; f < rounds->features; f++) {
+		size_t at = f;
+
+		for (; at && rounds->order[order[at - 1]] > rounds->order[f]; at--)
+			order[at] = order[at - 1];
+		order[at] = f;
+	}
+	for (size_t c = 0; c + 1 < rounds->columns; c++) {
+		snprintf(numbers[c], sizeof *numbers, "%zu", c);
+		titles[c] = numbers[c];
+	}
+	titles[rounds->columns - 1] = "own best";
+	for (size_t i = 0; i < shown; i++) {
+		names[i] = rounds->names[order[i]];
+		memcpy(shares + i * rounds->columns, rounds->shares + order[i] * rounds->columns, rounds->columns * sizeof *shares);
+	}
+	subtitle = text_format("share of %lld folds in which a feature helps, by round; own best: the round that is best by the fold alone has it%s", folds,
+	        shown < rounds->features ? "; the features that stayed longest" : "");
+	figure->height = 130 + 19.0 * (double)shown;
+	body = chart_page(figure, "What folds agree on", subtitle, NULL, 0);
+	if (!written)
+		body = chart_colour_bar(figure, body, 0, 1, false, "share", share_colour);
+	chart_begin(&chart, figure, body, &x, &y);
+	draw_shares(&chart, shares, shown, rounds->columns, written);
+	free(order);
+	free(names);
+	free(titles);
+	free(numbers);
+	free(shares);
+	free(subtitle);
+}
+
+int plot_selection_by_round(const struct plot_source *source, struct figure *figure, struct orch_err *err)
+{
+	struct rounds rounds = {0};
+	json_t *summary = NULL, *own, *share;
+	const char *name;
+	size_t f = 0;
+	int code = plot_read_json(source, "summary.json", &summary, err);
+
+	own = json_object_get(json_object_get(summary, "selection"), "features");
+	rounds.count = json_array_size(json_object_get(summary, "rounds"));
+	rounds.columns = rounds.count + 1;
+	rounds.features = json_object_size(own);
+	if (!code && (rounds.count < 2 || !rounds.features))
+		code = plot_nothing(err);
+	rounds.names = mem_must(rounds.features + 1, sizeof *rounds.names);
+	rounds.order = mem_must(rounds.features + 1, sizeof *rounds.order);
+	rounds.shares = mem_must(rounds.features * rounds.columns + 1, sizeof *rounds.shares);
+	json_object_foreach(own, name, share) {
+		for (size_t c = 0; c < rounds.count; c++)
+			rounds.shares[f * rounds.columns + c] = NAN;
+		rounds.shares[f * rounds.columns + rounds.count] = json_number_value(share);
+		rounds.order[f] = (double)f;
+		rounds.names[f++] = name;
+	}
+	for (size_t r = 0; r < rounds.count && !code; r++)
+		code = read_round(source, r, &rounds, err);
+	if (!code)
+		draw_rounds(figure, &rounds, (long long)json_get_int(json_object_get(summary, "selection"), "folds", 0));
+	free(rounds.names);
+	free(rounds.order);
+	free(rounds.shares);
+	json_decref(summary);
+	return code;
+}

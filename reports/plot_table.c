@@ -47,6 +47,8 @@ const struct plot plot_table[] = {
 	        plot_features_score},
 	{"rank_by_round", "Rank of each feature by round", "1 is the most important by LOFO; a row ends where the feature was dropped", PLOT_CAMPAIGN, PLOT_NEEDS_ROUNDS, 760, 400,
 	        plot_rank_by_round},
+	{"selection_by_round", "What folds agree on", "each fold by itself: does the feature help in that round, and is it in the round that the fold alone would choose", PLOT_CAMPAIGN,
+	        PLOT_NEEDS_ROUNDS, 760, 400, plot_selection_by_round},
 	{"stage_cost", "Time and memory by stage", "worker time added up over all rounds, and the largest worker", PLOT_CAMPAIGN, PLOT_NEEDS_ROUNDS, 760, 320, plot_stage_cost},
 	{0},
 };

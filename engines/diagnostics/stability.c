@@ -147,3 +147,16 @@ void stability_selection(const double *delta, const unsigned *rank, size_t units
 	}
 	free(ranked);
 }
+
+void stability_own_best(const struct metric *metric, const double *scores, size_t rounds, size_t folds, long *out)
+{
+	for (size_t f = 0; f < folds; f++) {
+		out[f] = -1;
+		for (size_t r = 0; r < rounds; r++) {
+			double score = scores[r * folds + f];
+
+			if (isfinite(score) && (out[f] < 0 || !metric_better(metric, scores[(size_t)out[f] * folds + f], score)))
+				out[f] = (long)r;
+		}
+	}
+}

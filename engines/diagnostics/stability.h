@@ -36,4 +36,8 @@ size_t stability_tops(size_t units, size_t tops[5]);
  * important ones by that fold alone. helps: share of folds with a delta above 0; kept: in which it is not among the dropped; NaN without folds. */
 void stability_selection(const double *delta, const unsigned *rank, size_t units, size_t folds, size_t dropped, struct stability_unit *out);
 
+/* Which round each fold by itself would choose: the best of its own scores, of equal ones the later (it has fewer features). scores: rounds x folds, NaN
+ * unknown. out: folds entries, -1 for a fold without any score. */
+void stability_own_best(const struct metric *metric, const double *scores, size_t rounds, size_t folds, long *out);
+
 #endif

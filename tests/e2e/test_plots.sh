@@ -42,7 +42,7 @@ shares() { awk -F, 'NR > 1 { n++; sum += $NF; if (NR > 2 && $3 > last) bad = 1; 
 same shap__table_of_numbers "$(shares number)" "$(($(wc -l <number/rounds/round_000/07_diagnostics/shap.csv) - 1)) 1.000000 ordered"
 same shap__table_of_classes "$(shares three)" "$(($(wc -l <three/rounds/round_000/07_diagnostics/shap.csv) - 1)) 1.000000 ordered"
 same shap__says_what_it_adds_up_to "$(grep -ohE '"scale": ?"[a-z -]*"' number/rounds/round_000/07_diagnostics/shap.json two/rounds/round_000/07_diagnostics/shap.json | tr -d ' ' | tr '\n' ' ')" '"scale":"target" "scale":"probability" '
-same plots__over_rounds "$(cd number/report/plots && ls ./*.svg | tr '\n' ' ')" "./features_score.svg ./rank_by_round.svg ./stage_cost.svg "
+same plots__over_rounds "$(cd number/report/plots && ls ./*.svg | tr '\n' ' ')" "./features_score.svg ./rank_by_round.svg ./selection_by_round.svg ./stage_cost.svg "
 
 # Well-formed: one root, every tag closed, every attribute quoted. A parser for what orch writes; anything else is a failure.
 well_formed() {

@@ -26,6 +26,9 @@ check forest__round_page_tells_the_seeds grep -q 'over 3 seeds</span><b[^>]*>[0-
 check forest__round_page_has_the_table grep -q 'How often folds choose each feature</h2>' forest/rounds/round_000/report.html
 check forest__report_tells_them_too grep -q 'over 3 seeds' forest/report/report.html
 
+same forest__own_best_round_of_each_fold "$(tr -d ' \n' <forest/summary.json | grep -oE '"selection":\{"folds":4,"rounds":\[[01],[01],[01],[01]\],"features":\{"a":1' | wc -l)" 1
+check forest__agreement_of_folds_is_drawn grep -q 'What folds agree on' forest/report/report.html
+
 # On paper a chart that a script draws is a picture (a build without npm has neither, and shows the picture everywhere).
 count() { grep -oE "$1" forest/report/report.html | wc -l; }
 check report__charts_are_pictures_on_paper test "$(count '<div class="onpaper"><figure>')" -ge "$(count '<figure class="live"><div class="chart" id="chart-(lofo|history|parallel)"')"

@@ -127,6 +127,18 @@ static void selection__nothing_known_is_no_share(void **state)
 	assert_true(units[1].kept == 1);
 }
 
+static void selection__the_round_that_a_fold_alone_would_choose(void **state)
+{
+	const double scores[] = {3, 1, NAN, 2, 2, NAN, 2, 4, NAN}; /* rounds x folds */
+	long own[3];
+
+	(void)state;
+	stability_own_best(metric_find("rmse"), scores, 3, 3, own);
+	assert_true(own[0] == 2 && own[1] == 0 && own[2] == -1); /* of equal ones the later */
+	stability_own_best(metric_find("r2"), scores, 3, 3, own);
+	assert_true(own[0] == 0 && own[1] == 2 && own[2] == -1);
+}
+
 /* ---- parts of the rows ---- */
 
 static size_t take(const struct subset_request *request, uint32_t *rows, size_t count)
@@ -260,6 +272,7 @@ int main(void)
 		cmocka_unit_test(curve__points_that_failed_have_no_interval),
 		cmocka_unit_test(selection__shares_of_the_folds),
 		cmocka_unit_test(selection__nothing_known_is_no_share),
+		cmocka_unit_test(selection__the_round_that_a_fold_alone_would_choose),
 		cmocka_unit_test(subset__has_its_share_and_is_nested),
 		cmocka_unit_test(subset__of_classes_loses_none),
 		cmocka_unit_test(subset__of_groups_keeps_them_whole),
