@@ -75,38 +75,19 @@ static char *default_output(const struct export_request *request)
 	return text_format("%s-export", name);
 }
 
-static int print_file(const char *path, struct orch_err *err)
+struct printing {
+	struct export_request *request;
+	int64_t *rows;
+};
+
+static int write_table(void *context, const char *path, struct orch_err *err)
 {
-	FILE *file = fopen(path, "re");
-	char block[1 << 14];
-	size_t count;
+	struct printing *printing = context;
+	int code;
 
-	if (!file)
-		return orch_fail_sys(err, ORCH_EIO, errno, "cannot read %s", path);
-	while ((count = fread(block, 1, sizeof block, file)) > 0)
-		fwrite(block, 1, count, stdout);
-	fclose(file);
-	return fflush(stdout) || ferror(stdout) ? orch_fail_sys(err, ORCH_EIO, errno, "cannot write the table") : 0;
-}
-
-/* One table of text, on stdout by way of a file. */
-static int to_stdout(struct export_request *request, int64_t *rows, struct orch_err *err)
-{
-	const char *place = getenv("TMPDIR");
-	char *folder = text_format("%s/orch-export-XXXXXX", place && place[0] ? place : "/tmp"), *path = NULL;
-	int code = 0;
-
-	if (!mkdtemp(folder))
-		code = orch_fail_sys(err, ORCH_EIO, errno, "cannot make a folder in %s", place && place[0] ? place : "/tmp");
-	if (!code) {
-		request->output = path = file_join(folder, "table");
-		code = export_run(request, rows, err);
-	}
-	if (!code)
-		code = print_file(path, err);
-	file_remove_tree(folder, NULL);
-	free(path);
-	free(folder);
+	printing->request->output = path;
+	code = export_run(printing->request, printing->rows, err);
+	printing->request->output = NULL;
 	return code;
 }
 
@@ -161,8 +142,7 @@ int cmd_export(int argc, char **argv)
 	request.outcome = outcome;
 	request.output = arguments_value(&arguments, "--output");
 	if (!code && !request.output && is_one(request.tables) && (request.format == EXPORT_CSV || request.format == EXPORT_JSON)) {
-		code = to_stdout(&request, rows, &err);
-		request.output = NULL;
+		code = command_print_file(write_table, &(struct printing){&request, rows}, &err);
 	} else if (!code) {
 		if (!request.output)
 			request.output = output = default_output(&request);

@@ -268,23 +268,6 @@ static int finished(void *context, struct task *task, struct task_outcome *outco
 	return 0;
 }
 
-static int attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
-{
-	(void)context;
-	(void)task;
-	(void)outcome;
-	(void)will_retry;
-	(void)err;
-	return 0; /* there is one attempt, and finished tells it */
-}
-
-static int tick(void *context, struct orch_err *err)
-{
-	(void)context;
-	(void)err;
-	return 0;
-}
-
 static json_t *setup_of(const struct fitting *fitting)
 {
 	return json_pack("{s:s, s:i, s:O, s:s, s:s, s:s, s:i, s:o}", "type", "setup", "protocol", TASK_PROTOCOL, "spec", fitting->spec->resolved, "base", fitting->spec->base,
@@ -296,7 +279,7 @@ static int run(struct fitting *fitting, struct orch_err *err)
 	struct scheduler_options options = {.program = probe_program(), .workers = 1, .timeout_each = fitting->spec->resources.fit_timeout,
 	        .threads = (unsigned)json_get_int(json_object_get(fitting->info, "run"), "threads", 1), .memory_each = fitting->spec->resources.fit_memory ? fitting->spec->resources.fit_memory : fitting->spec->resources.memory,
 	        .memory_shared = fitting->study->frame->map_length};
-	struct scheduler_source source = {.context = fitting, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	struct scheduler_source source = {.context = fitting, .next = next, .finished = finished};
 	struct scheduler *scheduler = NULL;
 	char *params = json_text(fitting->params, JSON_STYLE_CANONICAL);
 	int code = 0;

@@ -34,44 +34,22 @@ static bool has_ending(const char *path, const char *ending)
 	return length > wanted && !strcasecmp(path + length - wanted, ending);
 }
 
-/* The table on stdout, by way of a file. */
-static int print_file(const char *path, struct orch_err *err)
-{
-	FILE *file = fopen(path, "re");
-	char block[1 << 14];
-	size_t count;
+struct printing {
+	const struct predictor *predictor;
+	const char *input;
+	struct predicted *out;
+};
 
-	if (!file)
-		return orch_fail_sys(err, ORCH_EIO, errno, "cannot read %s", path);
-	while ((count = fread(block, 1, sizeof block, file)) > 0)
-		fwrite(block, 1, count, stdout);
-	fclose(file);
-	return fflush(stdout) || ferror(stdout) ? orch_fail_sys(err, ORCH_EIO, errno, "cannot write the predictions") : 0;
+static int write_table(void *context, const char *path, struct orch_err *err)
+{
+	struct printing *printing = context;
+
+	return predictor_rows(printing->predictor, printing->input, path, printing->out, err);
 }
 
-static int predict(const struct arguments *arguments, const struct predictor *predictor, const char *input, const char *output, struct predicted *out, struct orch_err *err)
+static int predict(const struct predictor *predictor, const char *input, const char *output, struct predicted *out, struct orch_err *err)
 {
-	const char *place = getenv("TMPDIR");
-	char *folder, *path;
-	int code;
-
-	if (output)
-		return predictor_rows(predictor, input, output, out, err);
-	(void)arguments;
-	folder = text_format("%s/orch-predict-XXXXXX", place && place[0] ? place : "/tmp");
-	if (!mkdtemp(folder)) {
-		code = orch_fail_sys(err, ORCH_EIO, errno, "cannot make a folder in %s", place && place[0] ? place : "/tmp");
-		free(folder);
-		return code;
-	}
-	path = file_join(folder, "predictions.csv");
-	code = predictor_rows(predictor, input, path, out, err);
-	if (!code)
-		code = print_file(path, err);
-	file_remove_tree(folder, NULL);
-	free(path);
-	free(folder);
-	return code;
+	return output ? predictor_rows(predictor, input, output, out, err) : command_print_file(write_table, &(struct printing){predictor, input, out}, err);
 }
 
 static void say(const struct arguments *arguments, const struct predictor *predictor, const struct predicted *predicted, const char *output)
@@ -108,7 +86,7 @@ int cmd_predict(int argc, char **argv)
 	if (!code)
 		code = predictor_open(campaign, round, &predictor, &err);
 	if (!code)
-		code = predict(&arguments, predictor, input, output, &predicted, &err);
+		code = predict(predictor, input, output, &predicted, &err);
 	if (!code)
 		say(&arguments, predictor, &predicted, output);
 	predictor_close(predictor);

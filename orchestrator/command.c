@@ -1,6 +1,7 @@
 /* What all commands share: arguments, help, messages, and what may follow. Only the command_* functions that say so print. */
 #include "orchestrator/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,6 +325,38 @@ bool command_begin(const char *name, int argc, char **argv, struct arguments *ou
 		return false;
 	}
 	return true;
+}
+
+static int copy_out(const char *path, struct orch_err *err)
+{
+	FILE *file = fopen(path, "re");
+	char block[1 << 14];
+	size_t count;
+
+	if (!file)
+		return orch_fail_sys(err, ORCH_EIO, errno, "cannot read %s", path);
+	while ((count = fread(block, 1, sizeof block, file)) > 0)
+		fwrite(block, 1, count, stdout);
+	fclose(file);
+	return fflush(stdout) || ferror(stdout) ? orch_fail_sys(err, ORCH_EIO, errno, "cannot write the table") : 0;
+}
+
+int command_print_file(int (*write)(void *context, const char *path, struct orch_err *err), void *context, struct orch_err *err)
+{
+	const char *given = getenv("TMPDIR"), *place = given && given[0] ? given : "/tmp";
+	char *folder = text_format("%s/orch-table-XXXXXX", place), *path = NULL;
+	int code = mkdtemp(folder) ? 0 : orch_fail_sys(err, ORCH_EIO, errno, "cannot make a folder in %s", place);
+
+	if (!code) {
+		path = file_join(folder, "table.csv");
+		code = write(context, path, err);
+		if (!code)
+			code = copy_out(path, err);
+		file_remove_tree(folder, NULL);
+	}
+	free(path);
+	free(folder);
+	return code;
 }
 
 int command_campaign(const struct arguments *arguments, char **out, struct orch_err *err)

@@ -55,6 +55,8 @@ char *command_quote(const char *path);
 void command_say(const struct arguments *arguments, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool command_color(int fd); /* a terminal, and NO_COLOR is not set */
 void command_print_json(const json_t *value); /* pretty, on stdout */
+/* On stdout what write puts into a new file at path, in a folder of its own in TMPDIR that is removed afterwards. */
+int command_print_file(int (*write)(void *context, const char *path, struct orch_err *err), void *context, struct orch_err *err);
 /* The campaign file, checked; its errors are printed. True: go on; false: return *status. */
 bool command_load_spec(const char *name, const char *path, struct spec **out, int *status);
 /* For the usual beginning: parse, --help, errors. True: go on; false: return *status. */

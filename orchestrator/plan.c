@@ -1,7 +1,6 @@
 #include "orchestrator/plan.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,20 +283,6 @@ int plan_make(const struct spec *spec, const struct study *study, struct plan *o
 
 /* ---- limits ---- */
 
-static void over(struct text_buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void over(struct text_buf *out, const char *format, ...)
-{
-	va_list arguments;
-	char *text = NULL;
-
-	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		orch_bug("out of memory");
-	va_end(arguments);
-	text_addf(out, "%s%s", out->length ? "\n" : "", text);
-	free(text);
-}
-
 int plan_check_limits(const struct plan *plan, const struct spec *spec, struct orch_err *err)
 {
 	struct text_buf text = {0};
@@ -305,15 +290,15 @@ int plan_check_limits(const struct plan *plan, const struct spec *spec, struct o
 	int code = 0;
 
 	if (plan->configurations > (uint64_t)spec->limits.configurations)
-		over(&text, "the search has %s configurations, the limit is %s: thin out hpo.space, search at random (sampler: random, trials: N), or raise limits.configurations",
+		text_add_line(&text, "the search has %s configurations, the limit is %s: thin out hpo.space, search at random (sampler: random, trials: N), or raise limits.configurations",
 		        text_count((int64_t)(plan->configurations > INT64_MAX ? INT64_MAX : plan->configurations), a), text_count(spec->limits.configurations, b));
 	if (plan->disk > spec->limits.disk)
-		over(&text, "it may need %s of disk, the limit is %s: fewer configurations, or raise limits.disk", text_bytes(plan->disk, a), text_bytes(spec->limits.disk, b));
+		text_add_line(&text, "it may need %s of disk, the limit is %s: fewer configurations, or raise limits.disk", text_bytes(plan->disk, a), text_bytes(spec->limits.disk, b));
 	if (plan->seconds_low > spec->limits.hours * 3600)
-		over(&text, "it will need at least %s, the limit is %g hours: fewer configurations or rounds (rfe.drop, rfe.max_rounds), or raise limits.hours",
+		text_add_line(&text, "it will need at least %s, the limit is %g hours: fewer configurations or rounds (rfe.drop, rfe.max_rounds), or raise limits.hours",
 		        text_seconds(plan->seconds_low, a), spec->limits.hours);
 	if (plan->memory_total > plan->memory_limit)
-		over(&text, "it needs %s of memory with %u worker%s, the limit is %s: fewer workers (resources.workers), or raise resources.memory",
+		text_add_line(&text, "it needs %s of memory with %u worker%s, the limit is %s: fewer workers (resources.workers), or raise resources.memory",
 		        text_bytes(plan->memory_total, a), plan->workers, plan->workers == 1 ? "" : "s", text_bytes(plan->memory_limit, b));
 	if (text.length)
 		code = orch_fail(err, ORCH_ELIMIT, "%s\n(--allow-large starts it all the same)", text.data);

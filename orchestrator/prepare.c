@@ -49,27 +49,10 @@ static int finished(void *context, struct task *task, struct task_outcome *outco
 	return 0;
 }
 
-static int attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
-{
-	(void)context;
-	(void)task;
-	(void)outcome;
-	(void)will_retry;
-	(void)err;
-	return 0; /* finished tells it: there is one attempt */
-}
-
-static int tick(void *context, struct orch_err *err)
-{
-	(void)context;
-	(void)err;
-	return 0;
-}
-
 static int read_source(const char *program, struct reading *reading, struct orch_err *err)
 {
 	struct scheduler_options options = {.program = program, .workers = 1, .threads = 1};
-	struct scheduler_source source = {.context = reading, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	struct scheduler_source source = {.context = reading, .next = next, .finished = finished};
 	struct scheduler *scheduler = NULL;
 	int code = scheduler_open(&options, &scheduler, err);
 

@@ -109,16 +109,6 @@ static int finished(void *context, struct task *task, struct task_outcome *outco
 	return 0;
 }
 
-static int attempt_failed(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err)
-{
-	(void)context;
-	(void)task;
-	(void)outcome;
-	(void)will_retry;
-	(void)err;
-	return 0; /* the campaign itself will tell */
-}
-
 static int tick(void *context, struct orch_err *err)
 {
 	struct probing *probing = context;
@@ -139,7 +129,7 @@ static int run_steps(const struct spec *spec, const struct study *study, const s
         struct probing *probing, struct orch_err *err)
 {
 	struct scheduler_options options = {.program = probe_program(), .workers = workers, .threads = plan->threads, .memory_each = plan->memory_limit / workers};
-	struct scheduler_source source = {.context = probing, .next = next, .finished = finished, .attempt_failed = attempt_failed, .tick = tick};
+	struct scheduler_source source = {.context = probing, .next = next, .finished = finished, .tick = tick};
 	struct scheduler *scheduler = NULL;
 	struct orch_err why = {0};
 	int code = scheduler_open(&options, &scheduler, err);

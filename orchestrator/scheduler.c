@@ -321,7 +321,7 @@ static int task_ended(struct scheduler *scheduler, const struct scheduler_source
 		code = source->split(source->context, &task, &outcome, err);
 		goto out;
 	}
-	if (bad)
+	if (bad && source->attempt_failed)
 		code = source->attempt_failed(source->context, &task, &outcome, retry, err);
 	if (!code && retry) {
 		task.alone = memory;
@@ -465,6 +465,11 @@ unsigned scheduler_allowed(const struct scheduler *scheduler)
 	return scheduler->pressure.allowed;
 }
 
+static int call_tick(const struct scheduler_source *source, struct orch_err *err)
+{
+	return source->tick ? source->tick(source->context, err) : 0;
+}
+
 static int tick(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err)
 {
 	double now = process_clock();
@@ -475,7 +480,7 @@ static int tick(struct scheduler *scheduler, const struct scheduler_source *sour
 		return 0;
 	scheduler->last_tick = now;
 	if (slept && stop_requests < 2)
-		return source->tick(source->context, err);
+		return call_tick(source, err);
 	if (memory)
 		scheduler->last_memory = now;
 	if (scheduler->options.workers > 1)
@@ -485,7 +490,7 @@ static int tick(struct scheduler *scheduler, const struct scheduler_source *sour
 	if (stop_requests >= 2)
 		for (unsigned i = 0; i < scheduler->options.workers; i++)
 			worker_process_kill(&scheduler->workers[i], TASK_CANCELLED);
-	return source->tick(source->context, err);
+	return call_tick(source, err);
 }
 
 static bool any_in(const struct scheduler *scheduler, enum worker_state state)
@@ -560,7 +565,7 @@ int scheduler_run(struct scheduler *scheduler, const struct scheduler_source *so
 			worker_process_release(&scheduler->workers[i]);
 		return code;
 	}
-	code = source->tick(source->context, err);
+	code = call_tick(source, err);
 	if (!code && stop_requests)
 		code = orch_fail(err, ORCH_ESTOPPED, "stopped on request");
 	return code;

@@ -26,13 +26,13 @@ struct scheduler_source {
 	int (*next)(void *context, struct task *task, struct orch_err *err);
 	/* A task ended for good: TASK_OK, or failed with no attempt left. Results belong to the callee through outcome (borrowed). Negative: fatal. */
 	int (*finished)(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);
-	/* An attempt failed; will_retry says what happens next. */
+	/* An attempt failed; will_retry says what happens next. NULL: finished says enough. */
 	int (*attempt_failed)(void *context, const struct task *task, const struct task_outcome *outcome, bool will_retry, struct orch_err *err);
 	/* A task of several parts did not end well: what its outcome holds of good parts may be taken, the others come again from next, one by one.
 	 * No attempt of theirs is counted by this (it is not known which part was to blame) but those the callee counts. Negative: fatal. NULL: such a
 	 * task is treated like another. */
 	int (*split)(void *context, struct task *task, struct task_outcome *outcome, struct orch_err *err);
-	/* Every 100 ms or so, and when all is idle: flush what waits, redraw, write status. Negative: fatal. */
+	/* Every 100 ms or so, and when all is idle: flush what waits, redraw, write status. Negative: fatal. NULL: nothing waits. */
 	int (*tick)(void *context, struct orch_err *err);
 };
 struct scheduler_options {

@@ -1,7 +1,6 @@
 #include "orchestrator/study.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,28 +12,12 @@
 
 #define DEGREE 0.017453292519943295
 
-/* Problems found are gathered, so that a person meets them all at once. */
-static void problem(struct text_buf *problems, const char *format, ...)
-{
-	va_list arguments;
-	char *text = NULL;
-
-	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		orch_bug("out of memory");
-	va_end(arguments);
-	if (problems->length)
-		text_add(problems, "\n");
-	text_add(problems, text);
-	free(text);
-}
-
 static const struct column *need_column(const struct study *study, const char *name, const char *what, struct text_buf *problems)
 {
 	const struct column *column = frame_column(study->frame, name);
 
 	if (!column)
-		problem(problems, "the prepared data has no column \"%s\" for %s", name, what);
+		text_add_line(problems, "the prepared data has no column \"%s\" for %s", name, what);
 	return column;
 }
 
@@ -145,7 +128,7 @@ static void check_other_metric(const struct study *study, const char *name, cons
 	const struct metric *metric = metric_find(name);
 
 	if (metric && !study_metric_fits(study, metric))
-		problem(problems, "%s: \"%s\" does not fit this target: it is %s", key, name, kind_of_task(study));
+		text_add_line(problems, "%s: \"%s\" does not fit this target: it is %s", key, name, kind_of_task(study));
 }
 
 static void choose_metric(struct study *study, struct text_buf *problems)
@@ -156,9 +139,9 @@ static void choose_metric(struct study *study, struct text_buf *problems)
 		name = study->angle ? "cmae" : study->task == ENGINE_CLASSIFICATION ? "logloss" : "rmse";
 	study->metric = metric_find(name);
 	if (!study->metric)
-		problem(problems, "there is no metric \"%s\"", name);
+		text_add_line(problems, "there is no metric \"%s\"", name);
 	else if (!study_metric_fits(study, study->metric))
-		problem(problems, "metric \"%s\" does not fit this target: it is %s", name, kind_of_task(study));
+		text_add_line(problems, "metric \"%s\" does not fit this target: it is %s", name, kind_of_task(study));
 	for (size_t i = 1; i < study->spec->objective_count; i++)
 		check_other_metric(study, study->spec->objectives[i], "metric", problems);
 	for (size_t i = 0; i < study->spec->constraint_count; i++)
@@ -172,20 +155,20 @@ static void check_engine(const struct study *study, const struct spec_model *mod
 	const struct engine *engine = engine_find(model->engine);
 
 	if (!engine) {
-		problem(problems, "there is no engine \"%s\"", model->engine);
+		text_add_line(problems, "there is no engine \"%s\"", model->engine);
 		return;
 	}
 	if (!(engine->tasks & study->task))
-		problem(problems, "engine \"%s\" cannot do %s; the target's type decides the task (set data.task to override)", engine->name, kind_of_task(study));
+		text_add_line(problems, "engine \"%s\" cannot do %s; the target's type decides the task (set data.task to override)", engine->name, kind_of_task(study));
 	if (study->outputs > 1 && !engine->many_outputs)
-		problem(problems, "engine \"%s\" learns one target at a time, not %u", engine->name, study->outputs);
+		text_add_line(problems, "engine \"%s\" learns one target at a time, not %u", engine->name, study->outputs);
 	if (study->weight && !engine->weights)
-		problem(problems, "engine \"%s\" takes no weights: remove data.weight", engine->name);
+		text_add_line(problems, "engine \"%s\" takes no weights: remove data.weight", engine->name);
 	if (engine->keeps_missing || study->spec->data.missing != SPEC_MISSING_KEEP)
 		return;
 	for (size_t i = 0; i < study->all_feature_count; i++)
 		if (study->all_features[i]->missing_count && study->pruned[i].reason == SCREEN_KEPT) {
-			problem(problems, "feature \"%s\" has %zu missing values and engine \"%s\" cannot keep them: set data.missing to mean, median or drop",
+			text_add_line(problems, "feature \"%s\" has %zu missing values and engine \"%s\" cannot keep them: set data.missing to mean, median or drop",
 			        study->all_features[i]->name, study->all_features[i]->missing_count, engine->name);
 			return;
 		}
@@ -202,7 +185,7 @@ static int collect_features(struct study *study, struct text_buf *problems)
 		if (frame->columns[i].roles & COLUMN_FEATURE)
 			study->all_features[study->all_feature_count++] = &frame->columns[i];
 	if (!study->all_feature_count)
-		problem(problems, "no feature is left: every column is target, id, weight, split column or excluded");
+		text_add_line(problems, "no feature is left: every column is target, id, weight, split column or excluded");
 	return 0;
 }
 
@@ -225,10 +208,10 @@ static void check_groups(const struct study *study, struct text_buf *problems)
 		for (size_t i = 0; i < group->count; i++) {
 			has_own_name = has_own_name || !strcmp(group->items[i], group->name);
 			if (!is_feature(study, group->items[i]))
-				problem(problems, "lofo.groups.%s names \"%s\", which is no feature of the data", group->name, group->items[i]);
+				text_add_line(problems, "lofo.groups.%s names \"%s\", which is no feature of the data", group->name, group->items[i]);
 		}
 		if (!has_own_name && is_feature(study, group->name))
-			problem(problems, "lofo.groups.%s has the name of a feature that is not in it; give the group another name", group->name);
+			text_add_line(problems, "lofo.groups.%s has the name of a feature that is not in it; give the group another name", group->name);
 	}
 }
 
@@ -317,17 +300,6 @@ json_t *study_feature_names(const struct study *study)
 	for (size_t i = 0; i < study->feature_count; i++)
 		json_array_append_new(names, json_string_nocheck(study->features[i]->name));
 	return names;
-}
-
-size_t study_unit_positions(const struct study *study, const struct study_unit *unit, uint32_t *out)
-{
-	size_t count = 0;
-
-	for (uint32_t f = 0; f < study->feature_count; f++)
-		for (size_t i = 0; i < unit->count; i++)
-			if (!strcmp(study->features[f]->name, unit->features[i]))
-				out[count++] = f;
-	return count;
 }
 
 const struct study_unit *study_unit_find(const struct study *study, const char *name)

@@ -82,8 +82,6 @@ json_t *study_preparation(const struct spec *spec);
 int study_split(const struct spec *spec, const struct frame *frame, struct split **out, struct orch_err *err);
 /* Names the split in the cache: data, split section and seed only. */
 void study_split_key(const struct spec *spec, const char *frame_hash, char out[65]);
-/* Positions in study->features of a unit's features, ascending; out has room for feature_count. Returns how many. */
-size_t study_unit_positions(const struct study *study, const struct study_unit *unit, uint32_t *out);
 const struct study_unit *study_unit_find(const struct study *study, const char *name);
 /* Metric input from engine predictions on rows (test_count x outputs or x classes): truth and predictions as reported (degrees for
  * an angle, codes by highest probability for classes). Fills in; buffers from arena. */

@@ -552,11 +552,6 @@ struct box chart_page(struct figure *figure, const char *title, const char *subt
 	return body;
 }
 
-void chart_empty(struct figure *figure, struct box box, const char *text)
-{
-	figure_text(figure, &(struct figure_style){.rgb = COLOUR_MUTED, .size = 12, .align = ALIGN_CENTER}, (box.left + box.right) / 2, (box.top + box.bottom) / 2, text);
-}
-
 struct box chart_colour_bar(struct figure *figure, struct box box, double low, double high, bool log, const char *label, unsigned (*colour)(double at))
 {
 	struct axis axis = {.low = low, .high = high, .log = log};

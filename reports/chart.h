@@ -17,8 +17,6 @@ struct legend_entry {
 };
 /* Title and grey subtitle, and legend entries (may be none) at the right of the title, below the subtitle when there is no room. */
 struct box chart_page(struct figure *figure, const char *title, const char *subtitle, const struct legend_entry *entries, size_t count);
-/* A grey sentence in the middle of a box, for a panel with nothing to show. */
-void chart_empty(struct figure *figure, struct box box, const char *text);
 
 struct axis {
 	double low, high;          /* of the data; widened to what the ticks need unless fixed */

@@ -417,14 +417,6 @@ void round_dir_abort(struct round_dir **take_dir)
 		release(dir);
 }
 
-int round_dir_remove_work(const struct campaign_dir *campaign, unsigned round, struct orch_err *err)
-{
-	char *work = round_path(campaign, "rounds/.round_%03u.work", round);
-	int code = file_remove_tree(work, err);
-	free(work);
-	return code;
-}
-
 /* --- verify --- */
 
 /* What COMPLETE says against the manifest: the same files, their sizes, the manifest's own hash. */

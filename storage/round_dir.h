@@ -38,6 +38,5 @@ void round_dir_abort(struct round_dir **dir); /* keeps the work folder: finished
 /* Checks a published round against its manifest and COMPLETE: every file there, none more, sizes and hashes right, no links.
  * ORCH_EDAMAGED lists what is wrong, one a line. manifest_hash (may be NULL): SHA-256 of MANIFEST.sha256. */
 int round_dir_verify(const char *path, char manifest_hash[65], struct orch_err *err);
-int round_dir_remove_work(const struct campaign_dir *campaign, unsigned round, struct orch_err *err);
 
 #endif

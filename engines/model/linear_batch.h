@@ -8,6 +8,10 @@
 
 #include "engines/model/gram.h"
 
+/* What every linear engine is asked the same way: entries of its param_def table. */
+#define LINEAR_PARAM_INTERCEPT {.name = "fit_intercept", .kind = PARAM_BOOL, .fallback = "true", .low = 1, .high = 0, .help = "a constant term, not penalised"}
+#define LINEAR_PARAM_STANDARDIZE \
+	{.name = "standardize", .kind = PARAM_BOOL, .fallback = "false", .low = 1, .high = 0, .help = "penalise coefficients of columns divided by their training deviation"}
 #define LINEAR_WIDTH 32          /* coefficient vectors multiplied together: fixed, because bits could depend on it */
 #define LINEAR_CANCELLATION 1e-5 /* a squared error below this part of its terms is formed from rows instead */
 

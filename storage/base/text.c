@@ -64,6 +64,16 @@ void text_addf(struct text_buf *buf, const char *format, ...)
 	va_end(arguments);
 }
 
+void text_add_line(struct text_buf *buf, const char *format, ...)
+{
+	va_list arguments;
+	if (buf->length)
+		text_add(buf, "\n");
+	va_start(arguments, format);
+	add_format(buf, format, arguments);
+	va_end(arguments);
+}
+
 void text_buf_release(struct text_buf *buf)
 {
 	free(buf->data);

@@ -15,6 +15,7 @@ struct text_buf {
 void text_add(struct text_buf *buf, const char *text);
 void text_add_bytes(struct text_buf *buf, const void *bytes, size_t length);
 void text_addf(struct text_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_line(struct text_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3))); /* a newline between lines, none at the end */
 void text_buf_release(struct text_buf *buf);
 char *text_take(struct text_buf *buf);                                              /* ownership to the caller; buf is {0} again; never NULL */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2))); /* malloc'd */
