@@ -147,7 +147,7 @@ static void choose_metric(struct study *study, struct text_buf *problems)
 	for (size_t i = 0; i < study->spec->constraint_count; i++)
 		check_other_metric(study, study->spec->constraints[i].name, "constraints", problems);
 	if (study->spec->ensemble.method == SPEC_ENSEMBLE_VOTE && study->task != ENGINE_CLASSIFICATION)
-		problem(problems, "ensemble.method: vote is for classes, this target is %s: use average", kind_of_task(study));
+		text_add_line(problems, "ensemble.method: vote is for classes, this target is %s: use average", kind_of_task(study));
 }
 
 static void check_engine(const struct study *study, const struct spec_model *model, struct text_buf *problems)
