@@ -160,7 +160,7 @@ struct seen {
 static void end_fit(struct fixture *fixture, const struct fit_address *at, struct seen *seen)
 {
 	fit_plan_mark(fixture->plan, at->number);
-	search_phases_note(fixture->phases, at->trial, at->fold, score_of(at->trial, at->fold));
+	search_phases_note(fixture->phases, &(struct search_fit){.trial = at->trial, .fold = at->fold, .score = score_of(at->trial, at->fold)});
 	assert_false(seen->fit[at->trial][at->fold]); /* nothing is done twice */
 	seen->fit[at->trial][at->fold] = true;
 	seen->fits++;
@@ -316,7 +316,7 @@ static void search_phases__a_failure_behind_the_gate_is_told(void **state)
 
 		fit_plan_address(fixture->plan, &task, 0, (int)json_integer_value(json_array_get(json_object_get(task.line, "folds"), 0)), &at);
 		fit_plan_mark(fixture->plan, at.number);
-		search_phases_note(fixture->phases, at.trial, at.fold, score_of(at.trial, at.fold));
+		search_phases_note(fixture->phases, &(struct search_fit){.trial = at.trial, .fold = at.fold, .score = score_of(at.trial, at.fold)});
 		task_release(&task);
 	}
 	assert_int_equal(code, 0); /* nothing more is handed out */
