@@ -1,4 +1,5 @@
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,12 +9,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "storage/base/file.h"
 #include "storage/base/process.h"
+#include "storage/base/process_kill.h"
 #include "storage/base/text.h"
 
 static char folder[] = "/tmp/orch-test-process-XXXXXX";
@@ -136,6 +139,67 @@ static void process__counts_anonymous_memory(void **state)
 	close(ends[1]);
 	assert_true(tree >= with + size / 2);
 	free(block);
+}
+
+struct parent_thread {
+	int ready[2], end[2];
+	pid_t child;
+};
+
+static void be_grandchild(int ready)
+{
+	size_t size = (size_t)32 << 20;
+	char *block = malloc(size);
+	clock_t until = clock() + CLOCKS_PER_SEC / 10;
+	memset(block, 3, size);
+	while (clock() < until)
+		;
+	(void)!write(ready, block, 1);
+	pause();
+	_exit(0);
+}
+
+static void *fork_family(void *context)
+{
+	struct parent_thread *mine = context;
+	char byte;
+	mine->child = fork();
+	if (mine->child == 0) {
+		if (fork() == 0)
+			be_grandchild(mine->ready[1]);
+		pause();
+		_exit(0);
+	}
+	(void)!read(mine->end[0], &byte, 1);
+	return NULL;
+}
+
+static void process__a_tree_has_grandchildren_and_children_of_threads(void **state)
+{
+	(void)state;
+	struct parent_thread mine = {0};
+	pthread_t thread;
+	char byte;
+	uint64_t alone = process_tree_rss_anon(getpid());
+	double cpu = process_tree_cpu(getpid());
+	assert_int_equal(pipe(mine.ready) | pipe(mine.end), 0);
+	assert_int_equal(pthread_create(&thread, NULL, fork_family, &mine), 0);
+	assert_int_equal(read(mine.ready[0], &byte, 1), 1);
+	uint64_t with = process_tree_rss_anon(getpid());
+	assert_int_equal(write(mine.end[1], "x", 1), 1);
+	pthread_join(thread, NULL); /* its child is another thread's now */
+	uint64_t later = process_tree_rss_anon(getpid());
+	double used = process_tree_cpu(getpid()) - cpu;
+	process_signal_descendants(mine.child, SIGKILL);
+	kill(mine.child, SIGKILL);
+	waitpid(mine.child, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		close(mine.ready[i]);
+		close(mine.end[i]);
+	}
+	assert_true(with >= alone + ((size_t)32 << 20));
+	assert_true(later >= alone + ((size_t)32 << 20));
+	assert_true(used >= 0.08);
 }
 
 /* What was freed again still counts; what was there before the beginning does not, once it is gone. */
@@ -262,6 +326,7 @@ int main(void)
 		cmocka_unit_test(process__a_pid_alone_is_not_enough),
 		cmocka_unit_test(process__zombies_and_the_dead_do_not_run),
 		cmocka_unit_test(process__counts_anonymous_memory),
+		cmocka_unit_test(process__a_tree_has_grandchildren_and_children_of_threads),
 		cmocka_unit_test(process__remembers_the_peak),
 		cmocka_unit_test(process__limits_of_this_machine_make_sense),
 		cmocka_unit_test(process__cgroup_v2_takes_the_least_of_all_levels),
