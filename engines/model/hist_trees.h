@@ -6,8 +6,8 @@
  * predictions are its own; test_hist_trees compares them, and the engine compares the first rounds of each fit.
  *
  * What it can: squared error and logistic loss, numbers without gaps in the training rows, up to 256 bins, depth-wise growth to a
- * limited depth, rows sampled or not, weights. min_child_weight must be above HIST_CHILD_LEAST: below it the library may
- * make children of no rows, by rounding.
+ * limited depth, rows sampled or not, weights. min_child_weight must be above HIST_CHILD_LEAST and above what
+ * rounding leaves of the sum of all weights (xgboost_own.c): below it the library may make children of no rows, by rounding.
  *
  *     bins (xgboost_matrix_bins) -> model_init -> train [-> train ...] -> predict -> model_release
  *

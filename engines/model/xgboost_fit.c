@@ -123,7 +123,7 @@ int xgboost_fit_library(const struct engine_job *job, const struct engine_varian
 	for (unsigned o = 0; o < fit.count && code == 0; o++) {
 		code = xgboost_reports(job) ? xgboost_fit_grow(job, variant, view, matrix, trees, &fit, err)
 		                            : xgboost_fit_output(job, variant, view, matrix, trees, o, &fit.models[o], err);
-		fit.bases[o] = view->base;
+		fit.bases[o] = xgboost_own_base(view->base);
 	}
 	if (code == 0)
 		*out = fit;

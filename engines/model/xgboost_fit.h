@@ -75,7 +75,7 @@ struct xgboost_fit {
 	struct xgboost_model **models; /* NULL: own is there */
 	struct xgboost_own *own;       /* NULL: models are there */
 	struct hist_bins bins;         /* what own was grown on; empty where another fit has them */
-	float *bases; /* their base scores */
+	float *bases; /* their base scores, as the library reads them */
 	unsigned count;
 	bool stopped; /* a report was answered with true: there is nothing to predict with */
 	const struct xgboost_stop *stop; /* borrowed; NULL: no early stopping */
@@ -109,6 +109,8 @@ int xgboost_own_train(const struct engine_job *job, const struct engine_variant 
         struct xgboost_matrix *matrix, unsigned trees, struct xgboost_fit *out, struct orch_err *err);
 struct hist_params xgboost_own_params(
         const struct engine_job *job, const struct engine_variant *variant, const struct xgboost_view *view, unsigned output);
+float xgboost_own_float(const char *text);           /* as the library reads a setting that is not negative */
+float xgboost_own_base(float base);                  /* what the library makes of a view's base score */
 bool xgboost_own_size(size_t rows, size_t columns); /* small enough to be grown here */
 /* Replaces a booster by its first `trees` rounds: after training it holds on to histograms and row lists, a slice does
  * not. On failure *model is as it was. */

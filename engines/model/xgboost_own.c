@@ -1,4 +1,6 @@
 /* Fits that are grown here instead of in the library: see hist_trees.h. Which fits can, and the check of each one's first rounds. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +10,55 @@
 #define XGBOOST_OWN_CELLS 4000000 /* beyond this the bins take too much memory on their way out of the library */
 #define XGBOOST_OWN_CHECK 2       /* rounds that are compared with the library's */
 
-/* The library reads the decimal text into a float. */
+/* A float as the library reads it from decimal text: what is before the point, what is behind it and the power of ten are each rounded, so
+ * that a number with an exponent is often not the nearest one. Digits behind the 19th are dropped; what is out of a float's range is refused there. */
+float xgboost_own_float(const char *text)
+{
+	uint64_t whole = 0, part = 0, parts = 1;
+	float value, scale = 1;
+	bool divide;
+	unsigned power = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		whole = whole * 10 + (uint64_t)(*text - '0');
+	value = (float)whole;
+	if (*text == '.') {
+		text++;
+		for (unsigned digits = 0; *text >= '0' && *text <= '9'; text++, digits++)
+			if (digits < 19) {
+				part = part * 10 + (uint64_t)(*text - '0');
+				parts *= 10;
+			}
+		value += (float)((double)part / (double)parts);
+	}
+	if (*text != 'e' && *text != 'E')
+		return value;
+	divide = *++text == '-';
+	text += *text == '-' || *text == '+';
+	for (; *text >= '0' && *text <= '9' && power < 38; text++)
+		power = power * 10 + (unsigned)(*text - '0');
+	power = power < 38 ? power : 38;
+	for (; power >= 8; power -= 8)
+		scale *= 1e8f;
+	for (; power > 0; power--)
+		scale *= 10;
+	return divide ? value / scale : value * scale;
+}
+
 static float xgboost_own_real(const json_t *params, const char *name, double fallback)
 {
 	char text[TEXT_NUMBER_MAX];
 
-	return strtof(text_number(json_get_real(params, name, fallback), text), NULL);
+	return xgboost_own_float(text_number(json_get_real(params, name, fallback), text));
+}
+
+/* It is sent in nine digits, which are the same float's, but read as above. */
+float xgboost_own_base(float base)
+{
+	char text[TEXT_NUMBER_MAX];
+
+	snprintf(text, sizeof(text), "%.9g", fabs((double)base));
+	return copysignf(xgboost_own_float(text), base);
 }
 
 static bool xgboost_own_ones(const json_t *params)
@@ -38,6 +83,17 @@ bool xgboost_own_size(size_t rows, size_t columns)
 	return columns > 0 && rows <= XGBOOST_OWN_CELLS / columns;
 }
 
+/* Is min_child_weight above what rounding leaves of a sum of hessians that should be 0? A side of no rows would else be taken for a child, as the
+ * library does. Sums of n numbers are off by at most n units in the last place (Higham 1993), each level takes sums off sums. */
+static bool xgboost_own_child(const struct xgboost_view *view, double child, int64_t depth)
+{
+	double rows = (double)view->fold->train_count, total = view->weight ? 0 : rows;
+
+	for (size_t i = 0; i < view->fold->train_count && view->weight; i++)
+		total += view->weight[i];
+	return child >= HIST_CHILD_LEAST && child > 2 * ((double)depth + 1) * (rows + HIST_BINS_MOST) * 0x1p-53 * total;
+}
+
 static bool xgboost_own_can(
         const struct engine_job *job, const struct engine_variant *variant, const struct xgboost_view *view, unsigned trees)
 {
@@ -50,7 +106,7 @@ static bool xgboost_own_can(
 	return job->threads == 1 && !job->want_model && trees > XGBOOST_OWN_CHECK && view->complete && !view->none_kept &&
 	        xgboost_groups(job->data) == 1 && xgboost_own_size(view->fold->train_count, view->columns) && depth >= 1 &&
 	        depth <= HIST_DEPTH_MOST && xgboost_max_bin(variant) <= HIST_BINS_MOST && xgboost_own_ones(params) &&
-	        xgboost_own_objective(job->data, params) && json_get_real(params, "min_child_weight", 1) >= HIST_CHILD_LEAST &&
+	        xgboost_own_objective(job->data, params) && xgboost_own_child(view, json_get_real(params, "min_child_weight", 1), depth) &&
 	        json_get_real(params, "max_delta_step", 0) == 0 && json_get_int(params, "max_leaves", 0) == 0 &&
 	        strcmp(json_get_text(params, "grow_policy", "depthwise"), "depthwise") == 0 && xgboost_version_known() &&
 	        (!xgboost_reports(job) || json_get_real(params, "subsample", 1) == 1); /* samples go with a training from its first round on */
@@ -69,7 +125,7 @@ struct hist_params xgboost_own_params(
 	        .subsample = xgboost_own_real(params, "subsample", 1),
 	        .depth = (unsigned)json_get_int(params, "max_depth", 6),
 	        .logistic = job->data->task == ENGINE_CLASSIFICATION,
-	        .base = view->base,
+	        .base = xgboost_own_base(view->base),
 	        .seed = (uint32_t)xgboost_seed(job->seed, output)};
 }
 
@@ -132,7 +188,7 @@ static int xgboost_own_grow(const struct engine_job *job, const struct engine_va
 		if (fit->count > 1)
 			xgboost_view_output(view, o);
 		own->params = xgboost_own_params(job, variant, view, o);
-		fit->bases[o] = view->base;
+		fit->bases[o] = own->params.base;
 		code = xgboost_own_rounds(job, variant, view, matrix, trees, o, fit, err);
 		if (code != 1)
 			return code;

@@ -152,7 +152,7 @@ int xgboost_stop_train(const struct engine_job *job, const struct engine_variant
 	if (code == 0)
 		code = xgboost_settle(&fit.models[0], xgboost_stop_best(stop, trees, &stopped), err);
 	if (code == 0) {
-		fit.bases[0] = view->base;
+		fit.bases[0] = xgboost_own_base(view->base);
 		*out = fit;
 	} else {
 		xgboost_fit_release(&fit);

@@ -203,6 +203,38 @@ static void hist_trees__other_kinds_of_fits_stay_in_the_library(void **state)
 	free(p);
 }
 
+/* The library takes a sum that rounding leaves for a child where min_child_weight is no larger. */
+static void hist_trees__weights_that_rounding_makes_children_of_stay_in_the_library(void **state)
+{
+	struct problem *p = problem_make(1, true, true);
+
+	(void)state;
+	for (uint32_t i = 0; i < ROWS; i++)
+		p->weight[i] *= 1e7;
+	compare(p, "{\"trees\": 10}", true);
+	for (uint32_t i = 0; i < ROWS; i++)
+		p->weight[i] *= 1e6;
+	compare(p, "{\"trees\": 10}", false);
+	compare(p, "{\"trees\": 10, \"min_child_weight\": 1e5}", true);
+	free(p);
+}
+
+/* Expected: what XGBoost 1.7 shows of its settings (its sums of parts are rounded more than once). */
+static void hist_trees__numbers_are_read_as_the_library_reads_them(void **state)
+{
+	static const struct {
+		const char *text;
+		float value;
+	} cases[] = {{"0.07", 0.07f}, {"13.7", 13.7f}, {"16777219", 16777220}, {"1e-09", 9.99999972e-10f}, {"1.1462e-09", 1.14619991e-09f},
+	        {"7.65869116522e-19", 7.65869158e-19f}, {"2.07e+17", 2.06999986e+17f}, {"1.1462195665294372e+21", 1.14621966e+21f},
+	        {"1.6768902577473785e-28", 1.67689011e-28f}, {"3.62902e-23", 3.62902017e-23f}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (xgboost_own_float(cases[i].text) != cases[i].value)
+			fail_msg("%s: %.9g, not %.9g", cases[i].text, (double)xgboost_own_float(cases[i].text), (double)cases[i].value);
+}
+
 static int keep(void *context, const struct engine_answer *answer, struct orch_err *err)
 {
 	struct problem *p = context;
@@ -251,6 +283,8 @@ int main(void)
 	        cmocka_unit_test(hist_trees__two_classes_equal_the_library),
 	        cmocka_unit_test(hist_trees__several_outputs_equal_the_library),
 	        cmocka_unit_test(hist_trees__other_kinds_of_fits_stay_in_the_library),
+	        cmocka_unit_test(hist_trees__weights_that_rounding_makes_children_of_stay_in_the_library),
+	        cmocka_unit_test(hist_trees__numbers_are_read_as_the_library_reads_them),
 	        cmocka_unit_test(hist_trees__left_out_features_equal_the_library_without_them),
 	};
 

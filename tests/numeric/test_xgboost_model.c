@@ -97,12 +97,32 @@ static void xgboost__joined_model_keeps_the_link(void **state)
 	problem_release(p);
 }
 
+/* The library reads a base score with an exponent by parts: not always as the nearest float. */
+static void xgboost__joined_model_has_the_base_scores_that_were_trained_with(void **state)
+{
+	static const double scales[] = {2.07e-6, 1.3e-7, 8.1e-8, 3.3e10, 5.7e12, 9.1e-9, 6.1e-10, 7.7e-12};
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(scales) / sizeof(*scales); s++) {
+		struct problem *p = problem_make(3, 0);
+
+		for (uint32_t i = 0; i < 3 * ROWS; i++)
+			p->target[i] *= scales[s];
+		p->job.want_model = true;
+		problem_vary(p, "{\"trees\":4}", -1);
+		problem_run_well(p);
+		check_model(p);
+		problem_release(p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(xgboost__final_model_needs_no_test_rows),
 	        cmocka_unit_test(xgboost__model_gives_the_same_numbers),
 	        cmocka_unit_test(xgboost__joined_model_keeps_the_link),
+	        cmocka_unit_test(xgboost__joined_model_has_the_base_scores_that_were_trained_with),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
