@@ -16,7 +16,7 @@
 #include "storage/base/process.h"
 
 #define REDRAW_SECONDS 0.15
-#define STATUS_SECONDS 0.5
+#define STATUS_SECONDS 1.0
 #define LOG_SECONDS 60.0
 #define STAGES_SHOWN 4
 #define TITLE_WIDTH 24

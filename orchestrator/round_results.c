@@ -114,9 +114,9 @@ static void add_told(json_t *fields, const struct task_outcome *outcome, const c
 
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err)
 {
-	json_t *fields = json_pack("{s:s, s:s, s:I, s:i, s:i, s:f, s:f, s:I, s:I, s:s}", "stage", stage_table[task->stage].name, "kind",
+	json_t *fields = json_pack("{s:s, s:s, s:I, s:i, s:i, s:f, s:f, s:f, s:I, s:I, s:s}", "stage", stage_table[task->stage].name, "kind",
 	        task->kind == TASK_FIT ? "fit" : "write", "group", (json_int_t)task->group, "attempt", (int)task->attempt, "pid", (int)outcome->pid,
-	        "seconds", outcome->seconds, "cpu_seconds", outcome->cpu_seconds, "peak_rss", (json_int_t)outcome->peak_rss, "rss_after",
+	        "seconds", outcome->seconds, "cpu_seconds", outcome->cpu_seconds, "message_cpu_seconds", outcome->message_cpu, "peak_rss", (json_int_t)outcome->peak_rss, "rss_after",
 	        (json_int_t)outcome->rss_anon, "end",
 	        task_end_name(outcome->end));
 	json_t *variant = json_array_get(json_object_get(task->line, "variants"), 0);

@@ -580,10 +580,22 @@ int round_run_open(struct campaign *campaign, unsigned round, struct round_run *
 	return code;
 }
 
+/* What it cost to have the round's tasks done, beside the tasks: of this process, which starts, schedules, records and shows. */
+static int note_own_cpu(struct round_run *run, double cpu_before, double message_cpu_before, struct orch_err *err)
+{
+	json_t *fields = json_pack("{s:f, s:f}", "cpu_seconds", process_thread_cpu() - cpu_before, "message_cpu_seconds",
+	        scheduler_message_cpu(run->campaign->scheduler) - message_cpu_before);
+	int code = event_log_add(run->campaign->telemetry, "orchestrator", fields, err);
+
+	json_decref(fields);
+	return code;
+}
+
 int round_run_stages(struct round_run *run, struct orch_err *err)
 {
 	struct scheduler_source source = {.context = run, .next = next, .finished = finished,
 	        .attempt_failed = round_run_attempt_failed, .split = round_run_split, .tick = tick};
+	double cpu = process_thread_cpu(), message_cpu = scheduler_message_cpu(run->campaign->scheduler);
 	int code = scheduler_run(run->campaign->scheduler, &source, err);
 	int flushed = ledger_flush(run->campaign->ledger, code ? NULL : err);
 
@@ -591,6 +603,9 @@ int round_run_stages(struct round_run *run, struct orch_err *err)
 		return code;
 	if (flushed)
 		return flushed;
+	code = note_own_cpu(run, cpu, message_cpu, err);
+	if (code)
+		return code;
 	if (!committed(run, (1u << STAGE_COUNT) - 1))
 		orch_bug("round %u ended with stages that are not committed (%x)", run->round, run->committed);
 	return 0;

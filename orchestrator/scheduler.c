@@ -34,7 +34,7 @@ struct scheduler {
 	json_t *setup;
 	unsigned setup_generation, start_failures;
 	struct waiting *again;
-	double last_tick, last_memory, last_reading;
+	double last_tick, last_memory, last_reading, message_cpu;
 	struct pressure pressure;
 	bool source_dry, cancelled;
 	int64_t next_id;
@@ -163,10 +163,13 @@ static int start_worker(struct scheduler *scheduler, struct worker_process *work
 static void assign(struct scheduler *scheduler, struct worker_process *worker, struct task *take_task)
 {
 	bool setup = take_task->needs_setup && worker->setup_generation != scheduler->setup_generation;
+	double cpu;
 
 	scheduler->start_failures = 0;
 	json_object_set_new(take_task->line, "attempt", json_integer(take_task->attempt));
+	cpu = process_thread_cpu();
 	worker_process_assign(worker, take_task, setup ? scheduler->setup : NULL, scheduler->setup_generation);
+	scheduler->message_cpu += process_thread_cpu() - cpu;
 }
 
 static bool any_task(const struct scheduler *scheduler)
@@ -369,11 +372,15 @@ static void note_start_failure(struct scheduler *scheduler, const struct worker_
 static int serve_worker(struct scheduler *scheduler, const struct scheduler_source *source, struct worker_process *worker, bool dead,
         struct orch_err *err)
 {
+	double cpu = process_thread_cpu();
+	bool ended;
 	int code = 0;
 
 	worker_process_flush(worker);
 	worker_process_read_errors(worker);
-	if (worker->out_fd >= 0 && worker_process_read(worker)) {
+	ended = worker->out_fd >= 0 && worker_process_read(worker);
+	scheduler->message_cpu += process_thread_cpu() - cpu;
+	if (ended) {
 		uint64_t rss = worker->outcome.rss_anon;
 
 		code = task_ended(scheduler, source, worker, err);
@@ -460,6 +467,11 @@ static void read_memory(struct scheduler *scheduler, double now)
 		make_room(scheduler);
 }
 
+double scheduler_message_cpu(const struct scheduler *scheduler)
+{
+	return scheduler->message_cpu;
+}
+
 unsigned scheduler_allowed(const struct scheduler *scheduler)
 {
 	return scheduler->pressure.allowed;
@@ -521,10 +533,12 @@ static size_t fill_polls(struct scheduler *scheduler, struct pollfd *polls)
 static int wait_and_serve(struct scheduler *scheduler, const struct scheduler_source *source, struct pollfd *polls, struct orch_err *err)
 {
 	size_t count = fill_polls(scheduler, polls);
+	double cpu = process_thread_cpu();
 	char drain[64];
-	int code = 0;
+	int ready = poll(polls, count, (int)(TICK_SECONDS * 1000)), code = 0;
 
-	if (poll(polls, count, (int)(TICK_SECONDS * 1000)) < 0 && errno != EINTR)
+	scheduler->message_cpu += process_thread_cpu() - cpu;
+	if (ready < 0 && errno != EINTR)
 		return orch_fail_sys(err, ORCH_EIO, errno, "poll failed");
 	if (polls[0].revents)
 		while (read(wake_pipe[0], drain, sizeof drain) > 0)

@@ -63,6 +63,7 @@ void scheduler_setup(struct scheduler *scheduler, json_t *take_setup);
 int scheduler_run(struct scheduler *scheduler, const struct scheduler_source *source, struct orch_err *err);
 size_t scheduler_workers(const struct scheduler *scheduler, struct scheduler_worker_view *out, size_t capacity);
 unsigned scheduler_allowed(const struct scheduler *scheduler); /* workers that may run now; fewer than all while memory is short */
+double scheduler_message_cpu(const struct scheduler *scheduler); /* seconds of processor time so far of waiting for, reading and writing messages */
 unsigned scheduler_stop_requests(void); /* 0, 1: draining, 2: now */
 /* SIGINT, SIGTERM, SIGHUP -> stop requests; SIGPIPE ignored. Call once from a command that runs campaigns. */
 void scheduler_catch_signals(void);

@@ -20,7 +20,8 @@
  *        (and "final":true when a further attempt cannot mend it; "cause":"timeout", "memory" or "output" when it met a limit)
  *        with "stderr":TEXT, the last that a user's program said there, and "progress":[[step,value],..], what it reported on the way
  *   {"type":"output","id":I,"value":{..}}                                              of write and prepare, optional
- *   {"type":"done","id":I,"cpu":s,"peak_rss":b,"rss_anon":b}                            ends every task
+ *   {"type":"done","id":I,"cpu":s,"message_cpu":s,"peak_rss":b,"rss_anon":b}            ends every task; message_cpu: of reading and
+ *        writing lines, since the last task's end; no part of cpu
  *   {"type":"error","id":I,"code":C,"text":T}                                          ends a task that could not be done
  * A result is taken only when whole, finite and asked for. Lines above TASK_LINE_MAX bytes are a protocol error. */
 #ifndef ORCHESTRATOR_TASK_H
@@ -61,7 +62,7 @@ struct task_outcome {
 	json_t *results;   /* array of result objects, checked; complete when end is TASK_OK */
 	json_t *output;    /* value of an output line, or NULL */
 	char *text;        /* what went wrong, with the last lines of stderr; NULL when ok */
-	double wall_start, seconds, cpu_seconds;
+	double wall_start, seconds, cpu_seconds, message_cpu;
 	uint64_t peak_rss, rss_anon;
 	pid_t pid;
 };

@@ -74,6 +74,7 @@ static json_t *safe_text(const char *text)
 void worker_send_result(struct worker *worker, json_int_t id, size_t variant, int fold, double score, json_t *take_metrics, json_t *take_files,
         const char *note, const char *failed)
 {
+	double cpu = process_thread_cpu();
 	json_t *line = json_pack("{s:s, s:I, s:I, s:i}", "type", "result", "id", id, "variant", (json_int_t)variant, "fold", fold);
 
 	if (failed) {
@@ -102,6 +103,7 @@ void worker_send_result(struct worker *worker, json_int_t id, size_t variant, in
 	if (process_clock() - worker->flushed > FLUSH_SECONDS)
 		flush(worker);
 	json_decref(line);
+	worker->message_cpu_inside += process_thread_cpu() - cpu;
 }
 
 static int take_setup(struct worker *worker, const json_t *line, struct orch_err *err)
@@ -183,20 +185,23 @@ static double cpu_seconds(void)
 
 static void send_end(struct worker *worker, const json_t *task, double cpu_before, int code, const struct orch_err *err)
 {
-	uint64_t peak;
+	double cpu = cpu_seconds() - cpu_before, cpu_mark = process_thread_cpu();
+	uint64_t peak = process_peak_anon();
 	json_t *line;
 
-	peak = process_peak_anon();
 	malloc_trim(0);
 	if (code)
 		line = json_pack("{s:s, s:O, s:i, s:o}", "type", "error", "id", json_object_get(task, "id"), "code", code, "text", safe_text(err->text));
 	else
 		line = json_pack("{s:s, s:O}", "type", "done", "id", json_object_get(task, "id"));
-	json_object_set_new(line, "cpu", json_real(cpu_seconds() - cpu_before));
+	json_object_set_new(line, "cpu", json_real(fmax(cpu - worker->message_cpu_inside, 0)));
+	json_object_set_new(line, "message_cpu", json_real(worker->message_cpu + worker->message_cpu_inside));
 	json_object_set_new(line, "peak_rss", json_integer((json_int_t)peak));
 	json_object_set_new(line, "rss_anon", json_integer((json_int_t)process_rss_anon(getpid())));
 	worker_send(worker, line);
 	json_decref(line);
+	worker->message_cpu = worker->message_cpu_inside = 0;
+	worker->cpu_mark = cpu_mark; /* this line itself is counted with the next task */
 }
 
 static int do_task(struct worker *worker, const json_t *task, struct orch_err *err)
@@ -229,6 +234,7 @@ static void serve(struct worker *worker, const char *text, size_t length, struct
 	if (!strcmp(json_get_text(line, "type", ""), "setup")) {
 		orch_err_clear(setup_err);
 		take_setup(worker, line, setup_err);
+		worker->cpu_mark = process_thread_cpu(); /* once a round: no cost of a message */
 	} else if (setup_err->code) {
 		send_end(worker, line, cpu_seconds(), setup_err->code, setup_err);
 	} else {
@@ -236,6 +242,7 @@ static void serve(struct worker *worker, const char *text, size_t length, struct
 		int code;
 
 		process_peak_begin();
+		worker->message_cpu += process_thread_cpu() - worker->cpu_mark;
 		code = do_task(worker, line, &err);
 		send_end(worker, line, cpu_before, code, &err);
 	}
@@ -270,6 +277,7 @@ int worker_run(void)
 	ready = json_pack("{s:s, s:i}", "type", "ready", "protocol", TASK_PROTOCOL);
 	worker_send(&worker, ready);
 	json_decref(ready);
+	worker.cpu_mark = process_thread_cpu();
 	while ((length = getline(&text, &capacity, stdin)) > 0)
 		serve(&worker, text, (size_t)length, &setup_err);
 	free(text);

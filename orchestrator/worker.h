@@ -18,6 +18,8 @@ struct worker {
 	unsigned round;
 	struct text_buf line; /* being written */
 	double flushed;       /* when the stream was */
+	double message_cpu;   /* processor time of reading and writing lines since the last "done", of which so much within the task: */
+	double message_cpu_inside, cpu_mark; /* thread's processor time up to which it is counted, outside tasks */
 	const char *cause; /* of the fit that failed last: the limit it met, or NULL */
 	json_t *features_used; /* that the program said its last model uses, or NULL */
 	struct fit_curve curve; /* of the fit under way */

@@ -278,6 +278,7 @@ static void end_task(struct worker_process *worker, const json_t *object, enum t
 	outcome->end = end;
 	outcome->seconds = process_clock() - worker->task_started;
 	outcome->cpu_seconds = json_get_real(object, "cpu", 0);
+	outcome->message_cpu = json_get_real(object, "message_cpu", 0);
 	outcome->rss_anon = (uint64_t)json_get_int(object, "rss_anon", 0);
 	if ((uint64_t)json_get_int(object, "peak_rss", 0) > outcome->peak_rss)
 		outcome->peak_rss = (uint64_t)json_get_int(object, "peak_rss", 0);

@@ -253,6 +253,11 @@ double process_clock(void)
 	return clock_seconds(CLOCK_MONOTONIC);
 }
 
+double process_thread_cpu(void)
+{
+	return clock_seconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
 double process_wall(void)
 {
 	return clock_seconds(CLOCK_REALTIME);

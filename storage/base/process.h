@@ -33,6 +33,7 @@ uint64_t process_cgroup_memory(const char *root);
 double process_cgroup_cpus(const char *root); /* quota in processors; 0: none */
 unsigned process_physical_cores(const char *root, const unsigned *cpus, unsigned count);
 double process_clock(void);                  /* seconds, monotonic */
+double process_thread_cpu(void);             /* seconds of processor time of the thread that asks */
 double process_wall(void);                   /* seconds since 1970 */
 const char *process_time_text(double wall, char out[32]); /* "2026-01-31T06:10:00Z" */
 void process_random(void *out, size_t length);            /* getrandom: for attempt ids only, never for results */
