@@ -43,8 +43,8 @@ static int parse_what(const char *text, enum export_format format, unsigned *tab
 			return 0;
 		}
 	near = command_nearest(text, export_table_names, EXPORT_TABLES);
-	return orch_fail(err, ORCH_EINPUT, near ? "--what takes rounds, trials, lofo, predictions, failures or all, not \"%s\"; did you mean %s?" :
-	        "--what takes rounds, trials, lofo, predictions, failures or all, not \"%s\"", text, near);
+	return orch_fail(err, ORCH_EINPUT, near ? "--what takes rounds, trials, lofo, path, predictions, failures or all, not \"%s\"; did you mean %s?" :
+	        "--what takes rounds, trials, lofo, path, predictions, failures or all, not \"%s\"", text, near);
 }
 
 static int parse_round(const char *text, long *round, struct orch_err *err)
@@ -140,6 +140,8 @@ int cmd_export(int argc, char **argv)
 		code = outcome_read(campaign, false, &outcome, &err);
 	request.campaign = campaign;
 	request.outcome = outcome;
+	if (!code && !is_one(request.tables))
+		request.tables = export_tables_there(&request);
 	request.output = arguments_value(&arguments, "--output");
 	if (!code && !request.output && is_one(request.tables) && (request.format == EXPORT_CSV || request.format == EXPORT_JSON)) {
 		code = command_print_file(write_table, &(struct printing){&request, rows}, &err);

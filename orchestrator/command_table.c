@@ -32,7 +32,7 @@ static const struct command_option report_options[] = {
 	JSON, QUIET, END};
 static const struct command_option export_options[] = {
 	{"--format", "FORMAT", "csv, json, parquet or xlsx"},
-	{"--what", "TABLE", "rounds, trials, lofo, predictions, failures or all (default; a workbook has no predictions then)"},
+	{"--what", "TABLE", "rounds, trials, lofo, path, predictions, failures or all (default; a workbook has no predictions then)"},
 	{"--round", "N", "the round whose predictions are exported (default: the chosen one)"},
 	{"--output", "PATH", "a new file; a folder for several tables as CSV or Parquet (default: beside you, with the campaign's name)"},
 	QUIET, END};

@@ -13,7 +13,7 @@
 
 #define MEMORY ((uint64_t)128 << 20)
 
-const char *const export_table_names[EXPORT_TABLES] = {"rounds", "trials", "lofo", "predictions", "failures"};
+const char *const export_table_names[EXPORT_TABLES] = {"rounds", "trials", "lofo", "path", "predictions", "failures"};
 
 struct export {
 	const struct export_request *request;
@@ -335,11 +335,28 @@ static int put_table(struct export *export, enum export_table table, struct orch
 		code = put_all_rounds(export, "trials", "01_hpo/trials.parquet", err);
 	else if (table == EXPORT_LOFO)
 		code = put_all_rounds(export, "lofo", "04_lofo/lofo.parquet", err);
+	else if (table == EXPORT_PATH)
+		code = put_all_rounds(export, "path", "04_lofo/path.parquet", err);
 	else if (table == EXPORT_PREDICTIONS)
 		code = put_predictions(export, err);
 	else
 		code = put_failures(export, err);
 	return code ? code : export_sink_end_table(export->sink, err);
+}
+
+unsigned export_tables_there(const struct export_request *request)
+{
+	const struct export export = {.request = request};
+	long rounds = (long)json_array_size(json_object_get(request->outcome, "rounds"));
+	bool there = false;
+
+	for (long round = 0; round < rounds && !there; round++) {
+		char *path = round_file(&export, round, "04_lofo/path.parquet");
+
+		there = file_exists(path);
+		free(path);
+	}
+	return there ? request->tables : request->tables & ~(1u << EXPORT_PATH);
 }
 
 int export_run(const struct export_request *request, int64_t rows[EXPORT_TABLES], struct orch_err *err)

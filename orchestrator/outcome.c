@@ -131,6 +131,22 @@ static json_t *ensemble_of(const char *campaign, unsigned round, const char *met
 	return out;
 }
 
+/* The elimination path of the first round that has one, the longest; null: none has. */
+static json_t *path_of(const char *campaign, size_t rounds)
+{
+	for (unsigned round = 0; round < rounds; round++) {
+		json_t *path = read_round(campaign, round, "04_lofo/path.json"), *out = NULL;
+
+		if (json_is_object(json_object_get(path, "best")))
+			out = json_pack("{s:i, s:O?, s:O?, s:O?, s:O?}", "round", (int)round, "steps", json_object_get(path, "steps"), "best", json_object_get(path, "best"), "chosen",
+			        json_object_get(path, "chosen"), "note", json_object_get(path, "note"));
+		json_decref(path);
+		if (out)
+			return out;
+	}
+	return json_null();
+}
+
 static json_t *chosen_of(const char *campaign, const json_t *summary, const json_t *rounds)
 {
 	const json_t *chosen = json_object_get(summary, "chosen");
@@ -243,6 +259,7 @@ int outcome_read(const char *campaign, bool slowest, json_t **out, struct orch_e
 	        json_object_get(summary, "totals"), "failures", failures, "attempts", attempts, "slowest", slowest ? outcome_slowest(campaign, 5) : json_array(), "stages",
 	        slowest ? stages_of(campaign) : json_array(), "files",
 	        files_of(campaign, round, json_array_size(rounds)));
+	json_object_set_new(*out, "path", path_of(campaign, json_array_size(rounds)));
 	json_decref(status);
 	json_decref(rounds);
 	return 0;

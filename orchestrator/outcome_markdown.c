@@ -158,6 +158,21 @@ static void add_rounds(struct text_buf *out, const json_t *outcome)
 	text_add(out, "\n");
 }
 
+static void add_path(struct text_buf *out, const json_t *outcome)
+{
+	const json_t *path = json_object_get(outcome, "path"), *best = json_object_get(path, "best"), *chosen = json_object_get(path, "chosen");
+
+	if (!json_is_object(path))
+		return;
+	text_addf(out, "Elimination path of round %lld, one feature after the other: best ", (long long)json_get_int(path, "round", 0));
+	add_number(out, json_object_get(best, "mean"), 6);
+	text_addf(out, " with %lld features; ", (long long)json_get_int(best, "features", 0));
+	add_number(out, json_object_get(chosen, "mean"), 6);
+	text_addf(out, " with %lld, the fewest within one standard error of it: ", (long long)json_get_int(chosen, "features", 0));
+	add_names(out, json_object_get(chosen, "kept"));
+	text_add(out, ". Its steps are chosen on the folds that score them: optimistic.\n\n");
+}
+
 static void add_failures(struct text_buf *out, const json_t *outcome)
 {
 	const json_t *failures = json_object_get(outcome, "failures"), *group;
@@ -205,6 +220,7 @@ void outcome_markdown(const json_t *outcome, struct text_buf *out)
 	add_answer(out, outcome);
 	if (json_array_size(json_object_get(outcome, "rounds")))
 		add_rounds(out, outcome);
+	add_path(out, outcome);
 	add_failures(out, outcome);
 	add_stages(out, outcome);
 	if (json_is_object(json_object_get(outcome, "files")))

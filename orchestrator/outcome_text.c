@@ -161,6 +161,19 @@ static void add_ensemble(struct text_buf *out, const json_t *outcome)
 	text_add(out, "\n");
 }
 
+/* What further elimination would come to, if its folds are believed. */
+static void add_path(struct text_buf *out, const json_t *outcome)
+{
+	const json_t *path = json_object_get(outcome, "path"), *best = json_object_get(path, "best"), *chosen = json_object_get(path, "chosen");
+	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX];
+
+	if (!json_is_object(path))
+		return;
+	text_addf(out, "  path      of round %lld down to one: best %s %s with %lld features; %s with %lld, the fewest within one standard error (same folds: optimistic)\n",
+	        (long long)json_get_int(path, "round", 0), json_get_text(outcome, "metric", "score"), short_number(json_object_get(best, "mean"), a),
+	        (long long)json_get_int(best, "features", 0), short_number(json_object_get(chosen, "mean"), b), (long long)json_get_int(chosen, "features", 0));
+}
+
 static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_features)
 {
 	const json_t *chosen = json_object_get(outcome, "chosen"), *searched = json_object_get(chosen, "searched");
@@ -180,6 +193,7 @@ static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_fe
 	add_ensemble(out, outcome);
 	add_dropped(out, outcome);
 	if (with_features) {
+		add_path(out, outcome);
 		text_add(out, "  features  ");
 		add_names(out, json_object_get(chosen, "features"), 400);
 		text_add(out, "\n");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engines/search/pruner.h"
+#include "orchestrator/elimination_path.h"
 #include "orchestrator/fit_plan.h"
 #include "orchestrator/search.h"
 #include "orchestrator/variations.h"
@@ -339,6 +340,21 @@ static const char *count_text(uint64_t count, char out[TEXT_NUMBER_MAX])
 	return text_count((int64_t)(count > INT64_MAX ? INT64_MAX : count), out);
 }
 
+/* The elimination path, of the first ridge among the models. */
+static void add_path(const struct spec *spec, const struct study *study, struct text_buf *out)
+{
+	for (size_t m = 0; spec->rfe.path && spec->lofo.enabled && m < spec->model_count; m++) {
+		char *why;
+
+		if (strcmp(spec->models[m].engine, "ridge"))
+			continue;
+		why = elimination_path_refusal(study, m);
+		text_addf(out, "path           %s%s\n", why ? "none: " : "down to one feature, in each round that a ridge wins, without further fits", why ? why : "");
+		free(why);
+		break;
+	}
+}
+
 void plan_text(const struct plan *plan, const struct spec *spec, const struct study *study, struct text_buf *out)
 {
 	char a[TEXT_NUMBER_MAX], b[TEXT_NUMBER_MAX], c[TEXT_NUMBER_MAX];
@@ -372,6 +388,7 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 	text_add(out, ")\n");
 	if (plan->tasks < plan->fits)
 		text_addf(out, "after sharing  %s tasks answer them (%.1f fits a task)\n", count_text(plan->tasks, a), (double)plan->fits / (double)plan->tasks);
+	add_path(spec, study, out);
 	text_addf(out, "workers        %u x %u thread%s: %s\n", plan->workers, plan->threads, plan->threads == 1 ? "" : "s", plan->workers_reason);
 	text_addf(out, "memory         %s (%s a worker), limit %s\n", text_bytes(plan->memory_total, a), text_bytes(plan->memory_worker, b), text_bytes(plan->memory_limit, c));
 	text_addf(out, "disk           at most %s\n", text_bytes(plan->disk, a));

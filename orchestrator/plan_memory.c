@@ -1,6 +1,7 @@
 #include "orchestrator/plan_memory.h"
 
 #include "engines/model/engine.h"
+#include "orchestrator/elimination_path.h"
 
 #define WORKER_BYTES (2ull << 20)      /* of a worker before it does anything: measured */
 #define WRITER_BYTES (5ull << 20)      /* DuckDB with nothing in its tables: measured */
@@ -125,7 +126,7 @@ static uint64_t write_bytes(const struct spec *spec, const struct study *study, 
 
 int plan_memory(const struct spec *spec, const struct study *study, const struct search *search, struct plan_memory *out, struct orch_err *err)
 {
-	struct plan_memory memory = {.write = write_bytes(spec, study, search)};
+	struct plan_memory memory = {.write = most(write_bytes(spec, study, search), elimination_path_bytes(study))};
 	int code = fit_bytes(spec, study, search, &memory.fit, err);
 
 	if (code)

@@ -120,7 +120,7 @@ struct spec_diagnostics {
 enum spec_drop { SPEC_DROP_COUNT, SPEC_DROP_FRACTION, SPEC_DROP_INSIGNIFICANT };
 enum spec_choose { SPEC_CHOOSE_BEST, SPEC_CHOOSE_ONE_SE, SPEC_CHOOSE_TOLERANCE };
 struct spec_rfe {
-	bool enabled;
+	bool enabled, path;
 	enum spec_drop drop;
 	unsigned drop_count;
 	double drop_fraction;

@@ -383,6 +383,7 @@ static void build_rfe(struct builder *builder, const json_t *object)
 	const char *dropped = json_get_text(object, "drop", ""), *rule = json_get_text(object, "choose", "");
 
 	rfe->enabled = json_get_bool(object, "enabled", 1);
+	rfe->path = json_get_bool(object, "path", 1);
 	rfe->drop = json_is_integer(drop) ? SPEC_DROP_COUNT : !strcmp(dropped, "insignificant") ? SPEC_DROP_INSIGNIFICANT : SPEC_DROP_FRACTION;
 	rfe->drop_count = json_is_integer(drop) ? (unsigned)json_integer_value(drop) : 1;
 	expect(builder, rfe->drop == SPEC_DROP_COUNT ? rfe->drop_count >= 1 : rfe->drop == SPEC_DROP_INSIGNIFICANT || spec_share_of(dropped, &rfe->drop_fraction), "rfe.drop");

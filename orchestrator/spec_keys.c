@@ -106,6 +106,7 @@ const struct spec_key spec_keys[] = {
 	{"rfe.min_features", SPEC_INT, "1", 1, 1e6, NULL, NULL, "never fewer", NULL, NULL},
 	{"rfe.max_rounds", SPEC_INT, "50", 1, 100000, NULL, NULL, "round 0 included", NULL, NULL},
 	{"rfe.stop", SPEC_OWN, "null", 0, 0, NULL, NULL, "{worse_by: 0.05, patience: 2}, relative to the best round", spec_take_stop, STOP},
+	{"rfe.path", SPEC_BOOL, "true", 0, 0, NULL, NULL, "ridge: the whole greedy elimination path of each round, for about the price of one refit; other engines have none", NULL, NULL},
 	{"rfe.choose", SPEC_OWN, "\"one_se\"", 0, 0, NULL, NULL, "best, one_se or {tolerance: 0.01}", spec_take_choose, CHOOSE},
 
 	{"diagnostics", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "further fits of the chosen configuration, for the report only", NULL, NULL},

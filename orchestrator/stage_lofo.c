@@ -1,6 +1,6 @@
 /* 04_lofo: what each feature (or group) is worth, and what the next round does without.
  * lofo.csv / lofo.parquet: one row a unit, most important first. folds.csv: the paired scores behind them. drop.json: the decision.
- * adaptive.json, where the campaign asks for adaptive folds: what they saved, and by which rule. */
+ * adaptive.json, where the campaign asks for adaptive folds: what they saved, and by which rule. path.*: elimination_path.h. */
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "engines/lofo/lofo_stats.h"
 #include "engines/rfe/rfe.h"
 #include "orchestrator/adaptive_folds.h"
+#include "orchestrator/elimination_path.h"
 #include "orchestrator/stage.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -328,6 +329,8 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err)
 		code = write_adaptive(&lofo, err);
 	if (!code)
 		code = write_decision(&lofo, err);
+	if (!code)
+		code = elimination_path_write(context, err);
 	free(lofo.with);
 	free(lofo.without);
 	free(lofo.stats);

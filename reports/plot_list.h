@@ -8,6 +8,7 @@
 PLOT_DRAW(plot_history);
 PLOT_DRAW(plot_fold_scores);
 PLOT_DRAW(plot_lofo);
+PLOT_DRAW(plot_path);
 PLOT_DRAW(plot_predicted_actual);
 PLOT_DRAW(plot_residuals_fitted);
 PLOT_DRAW(plot_residuals);

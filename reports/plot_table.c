@@ -14,6 +14,8 @@ const struct plot plot_table[] = {
 	{"parallel", "Parallel coordinates", "a line for each trial through its parameters to its score", PLOT_ROUND, SEARCH | DIAGNOSED, 760, 400, plot_parallel},
 	{"fold_scores", "Fold scores", "the best configurations, a dot for each fold; the bar is the mean with its standard error", PLOT_ROUND, SEARCH, 760, 400, plot_fold_scores},
 	{"lofo", "What each feature is worth", "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals", PLOT_ROUND, LOFO, 760, 400, plot_lofo},
+	{"path", "Score along the elimination path", "from all features down to one, each time without the one whose absence scores best on these folds (optimistic); the strip is one standard error around the best",
+	        PLOT_ROUND, LOFO, 760, 380, plot_path},
 	{"selection", "How often folds choose each feature", "each fold by itself: does the feature help there, would the round's cut keep it, how high does it rank", PLOT_ROUND,
 	        PLOT_NEEDS_STABILITY, 760, 400, plot_selection},
 	{"seeds", "Seeds", "the chosen configuration over the same folds with other seeds of the model; the band is one deviation of the means", PLOT_ROUND, PLOT_NEEDS_STABILITY, 760, 300, plot_seeds},

@@ -8,6 +8,7 @@
 #include "reports/charts.h"
 #include "reports/csv_table.h"
 #include "reports/page.h"
+#include "reports/path_part.h"
 #include "reports/plot.h"
 #include "reports/shap_part.h"
 #include "reports/ensemble_part.h"
@@ -360,6 +361,7 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 		round_page_pictures(out, folder, false);
 		if (files.lofo.rows)
 			add_importance(out, &files.lofo);
+		path_part_table(out, folder);
 		shap_part_table(out, folder);
 		stability_part_table(out, folder);
 		if (json_array_size(json_object_get(files.comparison, "tried")))

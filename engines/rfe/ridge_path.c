@@ -10,6 +10,7 @@
 #include "engines/model/linear_batch.h"
 
 #define RIDGE_PATH_TIE 1e-10
+#define RIDGE_PATH_DIRECT 10 /* operations of an orthogonal solution, in cubes of its columns: about */
 #define RIDGE_PATH_WELL 1e-4 /* reciprocal condition from which on chains may be longer */
 
 /* One fold. Slots 0 .. active_count - 1 hold the columns still there, in any order; matrices are upper triangles with
@@ -37,13 +38,16 @@ struct path_run {
 	double *mdd, *ndd, *t, *right; /* widest^2, widest^2, widest x q each */
 	double *trial, *beta;          /* q; p x q */
 	uint32_t *sorted, *slots;
+	double direct_work;
 	struct arena arena;
 };
 
-static double path_score_default(const double *sse, unsigned outputs, double test_weight)
+static double path_score_default(void *context, size_t fold, const double *sse, unsigned outputs, double test_weight)
 {
 	double sum = 0;
 
+	(void)context;
+	(void)fold;
 	for (unsigned o = 0; o < outputs; o++)
 		sum += sqrt(fmax(sse[o], 0) / test_weight);
 	return sum / outputs;
@@ -186,6 +190,9 @@ static int trial_directly(struct path_run *run, struct path_fold *fold, size_t u
 		if (!dropped)
 			run->sorted[count++] = fold->active[i];
 	}
+	run->direct_work += RIDGE_PATH_DIRECT * (double)count * (double)count * (double)count;
+	if (run->request->direct_most > 0 && run->direct_work > run->request->direct_most)
+		return orch_fail(err, ORCH_EFIT, "columns are so nearly dependent that each step would be solved by itself; a larger alpha helps");
 	qsort(run->sorted, count, sizeof(*run->sorted), compare_columns);
 	int code = ridge_solve_subset(&fold->solver, run->sorted, count, run->request->alpha, run->beta, &how, err);
 
@@ -224,9 +231,10 @@ static int fold_trial(struct path_run *run, struct path_fold *fold, size_t unit,
 
 static double fold_score(const struct path_run *run, const struct path_fold *fold, const double *sse)
 {
-	double (*score)(const double *, unsigned, double) = run->request->score;
+	double (*score)(void *, size_t, const double *, unsigned, double) = run->request->score;
 
-	return (score ? score : path_score_default)(sse, (unsigned)run->q, fold->system.test_weight);
+	return (score ? score : path_score_default)(
+	        run->request->context, (size_t)(fold - run->folds), sse, (unsigned)run->q, fold->system.test_weight);
 }
 
 /* The unit whose absence scores best; among equals the last. scores: unit_count. */
@@ -533,4 +541,21 @@ void ridge_path_release(struct ridge_path *path)
 	free(path->sse);
 	free(path->score);
 	free(path);
+}
+
+uint64_t ridge_path_bytes(const struct engine_size *size)
+{
+	uint64_t p = size->columns, q = size->outputs, folds = size->folds;
+	/* system, M, N and vectors of a fold; the solver's basis is not made; units are at most all columns */
+	uint64_t each = ridge_solver_bytes(size->columns, size->outputs) + sizeof(double) * (3 * p * p + 8 * p * (q + 1));
+
+	return gram_bytes(size) + folds * each + sizeof(double) * (5 * p * p + 4 * p * q + (p + 2) * (folds * q + 2) + 8 * p) + (1 << 20);
+}
+
+double ridge_path_work(const struct engine_size *size)
+{
+	double p = (double)size->columns;
+
+	/* downdates p^3; a factorisation with its inverse and two products 5 a^3, at least every RIDGE_PATH_REFACTOR drops */
+	return (double)size->folds * (p * p * p * (6 + 5 * p / (4 * RIDGE_PATH_REFACTOR)) + p * p * (double)size->outputs);
 }

@@ -42,8 +42,10 @@ struct ridge_path_request {
 	size_t unit_count;                   /* with units */
 	size_t min_units;
 	/* Score of one fold from its squared errors per output and the weight of its test rows; the lowest mean over
-	 * folds wins. NULL: root mean square, mean over outputs. */
-	double (*score)(const double *sse, unsigned outputs, double test_weight);
+	 * folds wins. Finite. NULL: root mean square, mean over outputs. */
+	double (*score)(void *context, size_t fold, const double *sse, unsigned outputs, double test_weight);
+	void *context;
+	double direct_most; /* work (see ridge_path_work) for trials of near singular folds at most; 0: any. ORCH_EFIT above */
 };
 struct ridge_path {
 	size_t steps, folds;
@@ -55,5 +57,9 @@ struct ridge_path {
 };
 int ridge_path_run(const struct ridge_path_request *request, struct ridge_path **out, struct orch_err *err);
 void ridge_path_release(struct ridge_path *path); /* NULL is fine */
+/* Before anything runs, both at most: bytes that a run takes, and floating-point operations beside the pass over the rows, with
+ * trials of near singular folds left out. */
+uint64_t ridge_path_bytes(const struct engine_size *size);
+double ridge_path_work(const struct engine_size *size);
 
 #endif

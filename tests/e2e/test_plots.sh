@@ -32,7 +32,7 @@ campaign two churn "price, heading, species, shop" "{k: 3}" "{engine: forest, tr
 campaign three species "price, heading, churn, shop" "{k: 3}" "{engine: forest, trees: 10}" "$FOREST"
 
 plots_of() { (cd "$1/rounds/round_000/08_plots" && ls ./*.svg | sed 's/^..//; s/\.svg$//' | tr '\n' ' '); }
-same plots__of_numbers "$(plots_of number)" "correlation drift effects error_by_category error_by_target fold_scores history lofo parallel param_importance predicted_actual rec residuals residuals_features residuals_fitted selection shap shap_importance slices "
+same plots__of_numbers "$(plots_of number)" "correlation drift effects error_by_category error_by_target fold_scores history lofo parallel param_importance path predicted_actual rec residuals residuals_features residuals_fitted selection shap shap_importance slices "
 same plots__of_directions "$(plots_of angle)" "angle_bands angle_error correlation drift error_by_group fold_scores history lofo parallel param_importance rec residuals_features selection shap_importance slices "
 same plots__of_two_classes "$(plots_of two)" "calibration confusion correlation drift effects error_by_category fold_scores history lift lofo parallel param_importance pr roc scores selection shap shap_importance slices thresholds "
 same plots__of_three_classes "$(plots_of three)" "calibration confusion correlation drift error_by_category fold_scores history lofo parallel param_importance pr roc selection shap_importance slices "

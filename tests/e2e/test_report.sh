@@ -50,7 +50,7 @@ check report__rebuilt_is_the_same cmp first.html $report
 expect export__csv_on_stdout 0 '^round,trial,param_alpha,mean,' "$ORCH" export c --format csv --what trials
 same export__all_trials "$("$ORCH" export c -q --format csv --what trials | wc -l)" 9
 check export__folder "$ORCH" export c --format csv --output all
-same export__files "$(ls all | tr '\n' ' ')" "failures.csv lofo.csv predictions.csv rounds.csv trials.csv "
+same export__files "$(ls all | tr '\n' ' ')" "failures.csv lofo.csv path.csv predictions.csv rounds.csv trials.csv "
 same export__predictions_are_all "$(wc -l <all/predictions.csv)" "$(($(sqlite3 :memory: "select 120") + 1))"
 expect export__never_overwrites 2 'it exists; give another --output' "$ORCH" export c --format csv --output all
 check export__parquet "$ORCH" export c --format parquet --what lofo --output lofo.parquet

@@ -54,7 +54,7 @@ static double naive_score(struct naive *naive, size_t trial)
 		for (size_t i = 0; i < fold->test_count; i++)
 			weight += data->weight ? data->weight[fold->test[i]] : 1;
 		if (request->score)
-			total += request->score(twin.sse, data->outputs, weight);
+			total += request->score(request->context, f, twin.sse, data->outputs, weight);
 		for (unsigned o = 0; !request->score && o < data->outputs; o++)
 			total += sqrt(twin.sse[o] / weight) / data->outputs;
 	}
@@ -197,13 +197,15 @@ static void ridge_path__drops_groups_and_categories_together(void **state)
 	table_end(&t);
 }
 
-static double worst_output(const double *sse, unsigned outputs, double test_weight)
+/* Folds count by what the context says. */
+static double worst_output(void *context, size_t fold, const double *sse, unsigned outputs, double test_weight)
 {
+	const double *shares = context;
 	double worst = 0;
 
 	for (unsigned o = 0; o < outputs; o++)
 		worst = fmax(worst, sse[o] / test_weight);
-	return worst;
+	return shares[fold] * worst;
 }
 
 static void ridge_path__follows_the_score_given(void **state)
@@ -215,8 +217,10 @@ static void ridge_path__follows_the_score_given(void **state)
 	table_random(&t, 6, 71, 0.5, 3);
 	table_kfold(&t, 2, 5);
 	struct ridge_path_request request = make_request(&t, 1);
+	double shares[] = {0.2, 1.8};
 
 	request.score = worst_output;
+	request.context = shares;
 	ridge_path_release(check_path(&request, 1e-9, "score"));
 	table_end(&t);
 }
@@ -292,6 +296,40 @@ static void ridge_path__gives_reasons(void **state)
 	table_end(&t);
 }
 
+/* Twins without penalty: each step is solved by itself, until it is too much. */
+static void ridge_path__limits_what_singular_folds_cost(void **state)
+{
+	struct ridge_path *path = NULL;
+	struct orch_err err = {0};
+	struct table t;
+
+	(void)state;
+	table_begin(&t, 130, 1, true);
+	table_awkward(&t);
+	table_kfold(&t, 3, 3);
+	struct ridge_path_request request = make_request(&t, 0);
+
+	request.direct_most = 1000;
+	assert_int_equal(ridge_path_run(&request, &path, &err), ORCH_EFIT);
+	assert_string_equal(err.text, "columns are so nearly dependent that each step would be solved by itself; a larger alpha helps");
+	assert_null(path);
+	request.direct_most = 1e12;
+	orch_err_clear(&err);
+	assert_int_equal(ridge_path_run(&request, &path, &err), 0);
+	ridge_path_release(path);
+	table_end(&t);
+}
+
+static void ridge_path__knows_what_it_costs(void **state)
+{
+	struct engine_size small = {.rows = 1000, .features = 100, .columns = 100, .outputs = 1, .folds = 5}, wide = small;
+
+	(void)state;
+	wide.features = wide.columns = 400;
+	assert_true(ridge_path_work(&wide) > 64 * ridge_path_work(&small));
+	assert_true(ridge_path_bytes(&wide) > 5 * 4 * sizeof(double) * 400 * 400); /* M, N and moments of each fold */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +339,8 @@ int main(void)
 	        cmocka_unit_test(ridge_path__follows_the_score_given),
 	        cmocka_unit_test(ridge_path__does_not_drift),
 	        cmocka_unit_test(ridge_path__gives_reasons),
+	        cmocka_unit_test(ridge_path__limits_what_singular_folds_cost),
+	        cmocka_unit_test(ridge_path__knows_what_it_costs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

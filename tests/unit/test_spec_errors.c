@@ -396,6 +396,8 @@ static const struct {
 	{"min_features", BASE "rfe: {min_features: 0, max_rounds: 0}\n",
 	        "3:21: rfe.min_features must be an integer from 1 to 1000000, not 0\n"
 	        "3:36: rfe.max_rounds must be an integer from 1 to 100000, not 0"},
+	{"path_word", BASE "rfe: {path: always}\n",
+	        "3:13: rfe.path must be true or false, not \"always\""},
 	{"stop_number", BASE "rfe: {stop: 2}\n",
 	        "3:13: rfe.stop must be {worse_by: 0.05, patience: 2}, not 2"},
 	{"stop_patience", BASE "rfe: {stop: {worse_by: 0.1, patience: 0}}\n",

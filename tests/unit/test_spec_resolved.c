@@ -160,7 +160,7 @@ static void spec_resolved__defaults_are_spelled_out(void **state)
 	assert_int_equal(spec->model_count, 1);
 	assert_int_equal(spec->hpo.sampler, SPEC_SAMPLER_GRID);
 	assert_int_equal(spec->hpo.axis_count, 0);
-	assert_true(spec->lofo.enabled && spec->rfe.enabled && !spec->lofo.adaptive && !spec->rfe.has_stop);
+	assert_true(spec->lofo.enabled && spec->rfe.enabled && spec->rfe.path && !spec->lofo.adaptive && !spec->rfe.has_stop);
 	assert_int_equal(spec->rfe.drop, SPEC_DROP_COUNT);
 	assert_int_equal(spec->rfe.drop_count, 1);
 	assert_int_equal(spec->rfe.min_features, 1);
@@ -265,7 +265,7 @@ static void spec_resolved__catalogue_reaches_the_struct(void **state)
 static void spec_resolved__other_shapes(void **state)
 {
 	const struct spec *spec = load(*state, "data: {sql: \"SELECT 1 AS i\", id: i, target: {angle: {sin: s, cos: c}}}\nmodel: {engine: ridge}\nmetric: cmae\n"
-	                                       "split: {holdout: {column: is_test}, folds: {kind: time, by: t, window: 100, gap: 3}}\nrfe: {drop: insignificant, choose: best}\n");
+	                                       "split: {holdout: {column: is_test}, folds: {kind: time, by: t, window: 100, gap: 3}}\nrfe: {drop: insignificant, choose: best, path: false}\n");
 
 	assert_null(spec->data.source);
 	assert_null(spec->data.source_path);
@@ -276,7 +276,7 @@ static void spec_resolved__other_shapes(void **state)
 	assert_int_equal(spec->split.kind, SPEC_FOLDS_TIME);
 	assert_string_equal(spec->split.by, "t");
 	assert_true(spec->split.window == 100 && spec->split.gap == 3);
-	assert_true(spec->rfe.drop == SPEC_DROP_INSIGNIFICANT && spec->rfe.choose == SPEC_CHOOSE_BEST);
+	assert_true(spec->rfe.drop == SPEC_DROP_INSIGNIFICANT && !spec->rfe.path && spec->rfe.choose == SPEC_CHOOSE_BEST);
 	spec = load(*state, "data: {source: '/abs/*.csv', target: {angle: h}}\nmodel: {engine: command, run: 'python3 t.py {p} {fold} --x { }', p: a b}\n");
 	assert_string_equal(spec->data.angle.column, "h");
 	assert_string_equal(spec->data.source_path, "/abs/*.csv");
