@@ -186,7 +186,6 @@ static void score_steps(struct path *path)
 	const struct study *study = path->context->study;
 	double *scores = mem_must(study->folds, sizeof *scores);
 	size_t features = study->feature_count, eligible = 0;
-	struct text_buf unused = {0};
 
 	for (size_t s = 0; s <= path->steps->steps; s++) {
 		struct rfe_round *round = &path->rounds[s];
@@ -202,9 +201,8 @@ static void score_steps(struct path *path)
 		round->folds = stage_mean_sd(scores, study->folds, &round->score, &round->sd);
 		eligible += !s || features >= study->spec->rfe.min_features;
 	}
-	path->best = (size_t)rfe_choose(RFE_CHOOSE_BEST, 0, study->metric, path->rounds, eligible, &unused);
-	path->chosen = (size_t)rfe_choose(RFE_CHOOSE_ONE_SE, 0, study->metric, path->rounds, eligible, &unused);
-	text_buf_release(&unused);
+	path->best = (size_t)rfe_choose(RFE_CHOOSE_BEST, 0, study->metric, path->rounds, eligible, NULL);
+	path->chosen = (size_t)rfe_choose(RFE_CHOOSE_ONE_SE, 0, study->metric, path->rounds, eligible, NULL);
 	free(scores);
 }
 
