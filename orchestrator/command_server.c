@@ -39,6 +39,7 @@ static struct {
 	pid_t pid; /* 0: none runs */
 	int pid_fd, in, out, err;
 	char *home, *command; /* where and how it was started */
+	bool answered; /* a fit, since then */
 	struct text_buf line;
 } server = {.pid_fd = -1, .in = -1, .out = -1, .err = -1};
 
@@ -140,6 +141,7 @@ static int start(char *const *argv, const char *home, const struct command_limit
 	server.in = pipes[0][1];
 	server.out = pipes[1][0];
 	server.err = pipes[2][0];
+	server.answered = false;
 	server.home = mem_text(home);
 	server.command = command_line(argv);
 	fcntl(server.in, F_SETFL, O_NONBLOCK);
@@ -305,12 +307,21 @@ static int tell_end(struct asking *asking, struct orch_err *err)
 	return orch_fail(err, ORCH_EFIT, "the program ended with exit status %d in the middle of a fit", output->status);
 }
 
+/* It may end between two fits, and its end may be seen only when the next one was sent: it ended well, after an answer, without a word since. */
+static bool had_ended_before(const struct asking *asking)
+{
+	const struct command_output *output = asking->output;
+
+	return server.answered && !asking->printed && !asking->wrong[0] && !output->cause && !output->signal && !output->status;
+}
+
 int command_server_fit(struct worker *worker, char *const *argv, const char *home, const char *folder, json_t *request, const struct command_limits *limits,
         struct command_output *output, char **answer, struct orch_err *err)
 {
 	static json_int_t last_id;
 	struct asking asking = {.worker = worker, .folder = folder, .limits = limits, .output = output, .id = ++last_id, .started = process_clock()};
 	char *line = command_line(argv);
+	bool ended;
 	int code = 0;
 
 	if (server.pid && (strcmp(server.home, home) || strcmp(server.command, line) || has_ended()))
@@ -325,13 +336,23 @@ int command_server_fit(struct worker *worker, char *const *argv, const char *hom
 	text_addf(&asking.request, "%s\n", line);
 	free(line);
 	asking.folder_before = command_folder_bytes(folder);
-	if (converse(&asking)) {
+	ended = converse(&asking);
+	if (ended)
 		code = reap(output, err);
-		if (!code)
-			code = tell_end(&asking, err);
-	} else if (asking.stop && !asking.stays) {
+	if (ended && !code && had_ended_before(&asking)) {
+		code = start(argv, home, limits, err);
+		asking.sent = 0;
+		asking.closed = 0;
+		ended = !code && converse(&asking);
+		if (ended)
+			code = reap(output, err);
+	}
+	if (ended && !code) {
+		code = tell_end(&asking, err);
+	} else if (!code && asking.stop && !asking.stays) {
 		command_server_end();
 	}
+	server.answered = !code;
 	text_buf_release(&asking.request);
 	if (code) {
 		free(asking.answer);
