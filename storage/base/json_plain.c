@@ -38,7 +38,9 @@ static bool read_text(struct reader *reader, const char **text, size_t *length)
 	const char *start = reader->at;
 
 	while (reader->at < reader->end && *reader->at != '"') {
-		if (*reader->at < 0x20 || *reader->at == 0x7f || *reader->at == '\\') /* char may be signed: bytes above ASCII are below 0 */
+		unsigned char byte = (unsigned char)*reader->at; /* char has no sign on some machines */
+
+		if (byte < 0x20 || byte >= 0x7f || byte == '\\')
 			return false;
 		reader->at++;
 	}

@@ -1,6 +1,7 @@
 /* json_plain.h against jansson's own reader: the same value, or none. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -91,12 +92,132 @@ static void plain__never_reads_more_than_jansson(void **state)
 	assert_true(read > 1000 && read < 59000);
 }
 
+/* ---- any JSON, and what is nearly JSON ---- */
+
+struct random_text {
+	uint64_t seed;
+	char bytes[4000];
+	size_t length;
+};
+
+static unsigned below(struct random_text *text, unsigned end)
+{
+	text->seed = text->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(text->seed >> 33) % end;
+}
+
+static void put(struct random_text *text, const char *bytes)
+{
+	size_t length = strlen(bytes);
+
+	if (text->length + length > sizeof text->bytes)
+		return;
+	memcpy(text->bytes + text->length, bytes, length);
+	text->length += length;
+}
+
+static void put_digits(struct random_text *text, unsigned count)
+{
+	for (; count; count--)
+		put(text, (const char[]){(char)('0' + below(text, 10)), 0});
+}
+
+static void put_number(struct random_text *text)
+{
+	static const char *const powers[] = {"e", "E", "e-", "e+", "E-0"};
+
+	put(text, below(text, 3) ? "" : "-");
+	put(text, below(text, 3) ? "" : "0");
+	put_digits(text, 1 + below(text, below(text, 3) ? 4 : 20));
+	if (below(text, 2)) {
+		put(text, ".");
+		put_digits(text, 1 + below(text, below(text, 3) ? 6 : 22));
+	}
+	if (!below(text, 4)) {
+		put(text, powers[below(text, 5)]);
+		put_digits(text, 1 + below(text, below(text, 8) ? 2 : 4));
+	}
+}
+
+static void put_string(struct random_text *text)
+{
+	static const char *const parts[] = {"a", "b", "x y", "", "'", "a", "b", "\\n", "\\u00e4", "\\u0000", "\\ud83d\\ude00", "\xc3\xa4", "\xff", "\x7f", "\x1f"};
+
+	put(text, "\"");
+	for (unsigned count = below(text, 6); count; count--)
+		put(text, parts[below(text, below(text, 4) ? 7 : 15)]);
+	put(text, "\"");
+}
+
+static void put_value(struct random_text *text, unsigned depth)
+{
+	static const char *const words[] = {"true", "false", "null"}, *const spaces[] = {"", "", "", " ", "\n", "\t\r"};
+	unsigned kind = below(text, depth > 5 ? 3 : 5), count = below(text, 4);
+	bool object = kind == 4;
+
+	put(text, spaces[below(text, 6)]);
+	if (kind == 0)
+		put(text, words[below(text, 3)]);
+	else if (kind == 1)
+		put_string(text);
+	else if (kind == 2)
+		put_number(text);
+	if (kind > 2)
+		put(text, object ? "{" : "[");
+	for (unsigned i = 0; i < count && kind > 2; i++) {
+		put(text, i ? "," : "");
+		if (object) {
+			put_string(text);
+			put(text, ":");
+		}
+		put_value(text, depth + 1);
+	}
+	if (kind > 2)
+		put(text, object ? "}" : "]");
+	put(text, spaces[below(text, 6)]);
+}
+
+/* Also cut short, doubled or with a byte that is wrong; the text ends where its memory does. */
+static void plain__reads_what_jansson_reads_of_any_text(void **state)
+{
+	struct random_text *text = calloc(1, sizeof *text);
+	unsigned read = 0, left = 0;
+
+	(void)state;
+	assert_non_null(text);
+	text->seed = 11;
+	for (unsigned i = 0; i < 40000; i++) {
+		char *copy;
+		json_t *plain;
+
+		text->length = 0;
+		put_value(text, 0);
+		if (i % 3 == 0)
+			text->bytes[below(text, (unsigned)text->length)] = "{}[]\",:.-+e019 tn\\\0\x80"[below(text, 20)];
+		if (i % 7 == 0)
+			text->length = below(text, (unsigned)text->length);
+		copy = malloc(text->length + 1);
+		assert_non_null(copy);
+		memcpy(copy + 1, text->bytes, text->length);
+		plain = json_plain_read(copy + 1, text->length);
+		if (plain)
+			check_same(copy + 1, text->length, plain);
+		read += plain != NULL;
+		left += plain == NULL;
+		json_decref(plain);
+		free(copy);
+	}
+	assert_true(read > 10000 && left > 10000);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(plain__reads_what_machines_write),
 	        cmocka_unit_test(plain__leaves_the_rest),
 	        cmocka_unit_test(plain__never_reads_more_than_jansson),
+	        cmocka_unit_test(plain__reads_what_jansson_reads_of_any_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
