@@ -209,6 +209,23 @@ static const char *first_failure(const struct task_outcome *outcome, const char 
 	return fallback;
 }
 
+/* What failed and, of a program's many lines, the last one: there it says why. malloc'd. */
+static char *first_and_last_line(const char *text)
+{
+	size_t first = strcspn(text, "\n"), end = strlen(text), begin;
+	char *joined, *line;
+
+	while (end && strchr(" \t\r\n", text[end - 1]))
+		end--;
+	for (begin = end; begin && text[begin - 1] != '\n';)
+		begin--;
+	begin += strspn(text + begin, " \t");
+	joined = begin > first ? text_format("%.*s: %.*s", (int)first, text, (int)(end - begin), text + begin) : text_format("%.*s", (int)end, text);
+	line = text_printable(joined);
+	free(joined);
+	return line;
+}
+
 /* A night of failures must not fill the log: from some number on they are counted only (progress.jsonl has all). */
 static void say_attempt(struct round_run *run, const struct task *task, const char *cause, bool will_retry, const char *text)
 {
@@ -238,7 +255,7 @@ int round_run_attempt_failed(void *context, const struct task *task, const struc
 	struct task_outcome shown = *outcome;
 	const char *cause = outcome->end == TASK_OK ? first_failure(outcome, "cause", "error") : task_end_name(outcome->end);
 	const char *text = outcome->end == TASK_OK ? first_failure(outcome, "failed", "failed") : outcome->text;
-	char *line = text_printable(text ? text : "");
+	char *line = text_printable(text ? text : ""), *said = first_and_last_line(text ? text : "");
 	json_t *variant = json_array_get(json_object_get(task->line, "variants"), 0);
 	int code;
 
@@ -252,7 +269,8 @@ int round_run_attempt_failed(void *context, const struct task *task, const struc
 		        "text", line, "retry", will_retry), err);
 	if (!code && will_retry && task->kind == TASK_WRITE)
 		code = 0; /* the folder is written into again from the start: writers create their files anew */
-	say_attempt(run, task, cause, will_retry, line);
+	say_attempt(run, task, cause, will_retry, said);
+	free(said);
 	free(line);
 	return code;
 }

@@ -26,6 +26,7 @@ check command__holdout_is_scored bash -c "! grep -q '\"holdout\": null' predicts
 
 spec fails '"sh -c \"echo broken pipe dream >&2; exit 3\" {p}"' '[1, 2]'
 expect command__failure_exit_1 1 'no trial' "$ORCH" start -q fails.yaml
+expect command__log_tells_why 1 'exit status 3: broken pipe dream' "$ORCH" start --dir fails-again fails.yaml
 expect command__failure_is_told 0 'exit status 3' "$ORCH" show fails
 expect command__last_words_are_kept 0 'broken pipe dream' "$ORCH" show fails
 cat >hostile.yaml <<'YAML'
