@@ -159,7 +159,8 @@ static void check_engine(const struct study *study, const struct spec_model *mod
 		return;
 	}
 	if (!(engine->tasks & study->task))
-		text_add_line(problems, "engine \"%s\" cannot do %s; the target's type decides the task (set data.task to override)", engine->name, kind_of_task(study));
+		text_add_line(problems, "engine \"%s\" cannot do %s; %s decides the task (data.task sets it)", engine->name, kind_of_task(study),
+		        study->spec->metric ? "the metric, else the target's type," : "the target's type");
 	if (study->outputs > 1 && !engine->many_outputs)
 		text_add_line(problems, "engine \"%s\" learns one target at a time, not %u", engine->name, study->outputs);
 	if (study->weight && !engine->weights)
