@@ -27,7 +27,7 @@ struct combining {
 	size_t count;
 	unsigned slots;
 	json_t **metrics; /* of the ensemble, by slot, or NULL */
-	unsigned *weights; /* weighted: of member m for slot s [s * count + m]: chosen on the other folds, for the holdout on all; or NULL */
+	unsigned *weights; /* weighted: of member m for slot s [s * count + m]: chosen on the other folds of its repeat, for the holdout on all; or NULL */
 	struct table_file *table;
 };
 
@@ -172,14 +172,24 @@ static int load_fold(const struct combining *combining, unsigned fold, struct ar
 	return code;
 }
 
+/* What the weights of a slot are chosen on, the slot itself aside: folds of other repeats test the same rows, and would tell of its own; the holdout's are
+ * chosen on all. out[folds]: sizes, 0 for folds that do not count. */
+static void open_folds(const struct study *study, unsigned slot, const size_t *sizes, size_t *out)
+{
+	unsigned k = study->split->k;
+
+	for (unsigned f = 0; f < study->folds; f++)
+		out[f] = slot == study->folds || f / k == slot / k ? sizes[f] : 0;
+}
+
 static int choose_weights(struct combining *combining, struct orch_err *err)
 {
 	const struct study *study = combining->context->study;
 	unsigned folds = study->folds, outputs = study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs;
 	const double **predictions = mem_must(folds * combining->count, sizeof *predictions);
-	size_t *sizes = mem_must(folds, sizeof *sizes), total = 0;
+	size_t *sizes = mem_must(folds, sizeof *sizes), *open = mem_must(folds, sizeof *open), total = 0;
 	struct scoring scoring = {combining, mem_must(folds, sizeof(uint32_t *)), mem_must(folds, sizeof(size_t))};
-	struct greedy_pool pool = {combining->count, folds, predictions, sizes, score_fold, &scoring};
+	struct greedy_pool pool = {combining->count, folds, predictions, open, score_fold, &scoring};
 	struct arena arena = {0};
 	double *work = NULL;
 	int code = 0;
@@ -193,12 +203,15 @@ static int choose_weights(struct combining *combining, struct orch_err *err)
 		code = orch_fail(err, ORCH_ENOMEM, "no memory for the weights of an ensemble of %zu", combining->count);
 	if (!code)
 		combining->weights = mem_must(combining->slots * combining->count, sizeof *combining->weights);
-	for (unsigned s = 0; s < combining->slots && !code; s++)
+	for (unsigned s = 0; s < combining->slots && !code; s++) {
+		open_folds(study, s, sizes, open);
 		greedy_select(&pool, s, PICKS, combining->weights + s * combining->count, work);
+	}
 	arena_release(&arena);
 	free(work);
 	free(scoring.rows);
 	free(scoring.counts);
+	free(open);
 	free(sizes);
 	free(predictions);
 	return code;

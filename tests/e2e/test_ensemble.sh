@@ -43,6 +43,12 @@ ensemble '{method: weighted, from: trials, top: 4}' >weighted.yaml
 check weighted__starts "$ORCH" start -q weighted.yaml
 same weighted__weights_are_whole "$(field weighted "sorted(set(round(sum(w), 9) for w in zip(*[[m['weight']] + m['weights'] for m in e['members']])))")" "[1.0]"
 check weighted__page_has_weights grep -q 'weights chosen on the others' weighted/rounds/round_000/report.html
+# Folds drawn anew test the same rows: what scores a fold is chosen on the others of its own drawing.
+ensemble '{method: weighted, from: trials, top: 4}' >once.yaml
+sed 's/{k: 3}/{k: 3, repeats: 3}/' once.yaml >thrice.yaml
+check weighted_repeats__start eval '"$ORCH" start -q once.yaml && "$ORCH" start -q thrice.yaml'
+first="sorted((m['trial'], m['weights'][:3]) for m in e['members'])"
+same weighted_repeats__other_drawings_do_not_count "$(field thrice "$first")" "$(field once "$first")"
 ensemble '{method: vote}' | sed 's/diabetes/breast_cancer/; s/engine: ridge/engine: logistic/' >vote.yaml
 check vote__starts "$ORCH" start -q vote.yaml
 same vote__is_scored "$(field vote "e['method'], 0 <= e['holdout']['accuracy'] <= 1")" "vote True"
