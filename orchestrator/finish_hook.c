@@ -25,15 +25,15 @@ static json_t *read_summary(const struct finish_hook *hook)
 	return summary;
 }
 
-static char *sentence(const struct finish_hook *hook, const json_t *summary, const char *best)
+static char *sentence(const struct finish_hook *hook, const json_t *summary, double score)
 {
 	const json_t *chosen = json_object_get(summary, "chosen");
 
 	if (!strcmp(hook->state, "test"))
 		return text_format("%s: this is a test of on_finish", hook->name);
-	if (!*best)
+	if (!isfinite(score))
 		return text_format("%s: %s, no round is finished", hook->name, hook->state);
-	return text_format("%s: %s, %s %s with %zu features (round %lld of %zu)", hook->name, hook->state, json_get_text(summary, "metric", "score"), best,
+	return text_format("%s: %s, %s %.6g with %zu features (round %lld of %zu)", hook->name, hook->state, json_get_text(summary, "metric", "score"), score,
 	        json_array_size(json_object_get(chosen, "features")), (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(summary, "rounds")));
 }
 
@@ -45,7 +45,7 @@ static void set_environment(const struct finish_hook *hook, const json_t *summar
 
 	if (isfinite(score))
 		text_number(score, best);
-	summed = sentence(hook, summary, best);
+	summed = sentence(hook, summary, score);
 	snprintf(status, sizeof status, "%d", hook->status);
 	snprintf(rounds, sizeof rounds, "%zu", json_array_size(json_object_get(summary, "rounds")));
 	values[0] = hook->name;
