@@ -16,7 +16,7 @@ check finish__name grep -qx 'ORCH_NAME=good' good.env
 check finish__state grep -qx 'ORCH_STATE=done' good.env
 check finish__exit grep -qx 'ORCH_EXIT=0' good.env
 check finish__dir grep -qx "ORCH_DIR=$PWD/good" good.env
-check finish__summary grep -qE '^ORCH_SUMMARY=good: done, rmse [0-9.]{1,7} with 10 features \(round 0 of 1\)$' good.env
+check finish__summary grep -qE '^ORCH_SUMMARY=good: done, rmse [0-9.]{1,10} with 10 features \(round 0 of 1\)$' good.env
 check finish__best grep -qE '^ORCH_BEST=[0-9.]+$' good.env
 check finish__summary_on_stdin cmp good.json good/summary.json
 check finish__output_is_kept grep -qx 'told good' good/telemetry/on_finish.log
