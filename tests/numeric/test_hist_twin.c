@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engines/model/xgboost_fit.h"
+#include "storage/base/json.h"
 
 #define ROWS 900 /* at most */
 #define COLUMNS 6
@@ -31,6 +32,8 @@ struct twin {
 	struct engine_job job;
 	char params[400];
 };
+
+extern const struct engine engine_xgboost;
 
 static unsigned problems = 500, first_seed = 1;
 
@@ -169,6 +172,131 @@ static void make(struct twin *t, uint64_t seed, unsigned *trees)
 	make_params(t, trees);
 }
 
+/* What the library alone predicts after `rounds` of at most `trees`. */
+static void library_predicts(struct twin *t, const struct engine_variant *variant, unsigned trees, unsigned rounds, double *out)
+{
+	struct xgboost_view view;
+	struct xgboost_matrix *matrix;
+	struct xgboost_fit fit;
+	struct orch_err err = {0};
+
+	assert_int_equal(xgboost_view_init(&t->data, &t->fold, variant, &view, &err), 0);
+	assert_int_equal(xgboost_view_matrix(&view, xgboost_max_bin(variant), 1, &matrix, &err), 0);
+	assert_int_equal(xgboost_fit_library(&t->job, variant, &view, matrix, trees, &fit, &err), 0);
+	assert_int_equal(xgboost_fit_predict(&view, &fit, rounds, out, &err), 0);
+	xgboost_fit_release(&fit);
+	xgboost_matrix_release(matrix);
+	xgboost_view_release(&view);
+}
+
+struct seen {
+	double prediction[COLUMNS + 1][2 * ROWS];
+	int64_t steps[COLUMNS + 1];
+	size_t count, values;
+};
+
+static int take_answer(void *context, const struct engine_answer *answer, struct orch_err *err)
+{
+	struct seen *seen = context;
+
+	(void)err;
+	assert_int_equal(answer->code, 0);
+	memcpy(seen->prediction[answer->variant], answer->prediction, seen->values * sizeof(double));
+	seen->count++;
+	return 0;
+}
+
+/* Jobs with each column left out: trees are shared, and the others grown with columns that are closed. */
+static void hist_twin__left_out_columns_equal_the_library(void **state)
+{
+	static struct twin t;
+	static struct seen seen;
+	static double theirs[2 * ROWS];
+	unsigned trees;
+
+	(void)state;
+	for (unsigned i = 0; i < problems / 4; i++) {
+		struct engine_variant variants[COLUMNS + 1] = {0};
+		struct orch_err err = {0};
+		json_t *params;
+		uint64_t seed = first_seed + 1000000 + i;
+
+		make(&t, seed, &trees);
+		params = json_loads(t.params, 0, NULL);
+		json_object_del(params, "subsample"); /* nothing is shared then */
+		if (json_get_real(params, "trees", 0) > 40)
+			json_object_set_new(params, "trees", json_integer(trees = 40));
+		for (uint32_t c = 0; c <= t.columns; c++)
+			variants[c] = (struct engine_variant){.params = params, .left_out = c ? &t.ids[c - 1] : NULL, .left_out_count = c > 0};
+		seen.count = 0;
+		seen.values = t.rows * xgboost_width(&t.data);
+		t.job.variants = variants;
+		t.job.variant_count = t.columns + 1;
+		t.job.answer = take_answer;
+		t.job.context = &seen;
+		assert_int_equal(engine_xgboost.run(&t.job, &err), 0);
+		assert_int_equal(seen.count, t.columns + 1);
+		for (uint32_t c = 0; c <= t.columns; c++) {
+			library_predicts(&t, &variants[c], trees, trees, theirs);
+			if (memcmp(seen.prediction[c], theirs, seen.values * sizeof *theirs) != 0)
+				fail_msg("seed %llu without column %d: other bits; %s", (unsigned long long)seed, (int)c - 1, t.params);
+		}
+		json_decref(params);
+	}
+}
+
+static bool take_report(void *context, int64_t step, const double *prediction)
+{
+	struct seen *seen = context;
+
+	if (seen->count <= COLUMNS) {
+		seen->steps[seen->count] = step;
+		memcpy(seen->prediction[seen->count++], prediction, seen->values * sizeof(double));
+	}
+	return false;
+}
+
+/* Fits that report on their way are grown in parts. */
+static void hist_twin__reports_equal_the_library(void **state)
+{
+	static struct twin t;
+	static struct seen seen;
+	static double theirs[2 * ROWS];
+	unsigned trees;
+
+	(void)state;
+	for (unsigned i = 0; i < problems / 8; i++) {
+		struct engine_variant variant = {0};
+		struct xgboost_view view;
+		struct xgboost_matrix *matrix;
+		struct xgboost_fit fit;
+		struct orch_err err = {0};
+		uint64_t seed = first_seed + 2000000 + i;
+
+		make(&t, seed, &trees);
+		variant.params = json_loads(t.params, 0, NULL);
+		seen.count = 0;
+		seen.values = t.rows * xgboost_width(&t.data);
+		t.job.variants = &variant;
+		t.job.variant_count = 1;
+		t.job.report = take_report;
+		t.job.context = &seen;
+		assert_int_equal(xgboost_view_init(&t.data, &t.fold, &variant, &view, &err), 0);
+		assert_int_equal(xgboost_view_matrix(&view, xgboost_max_bin(&variant), 1, &matrix, &err), 0);
+		assert_int_equal(xgboost_fit_train(&t.job, &variant, &view, matrix, trees, &fit, &err), 0);
+		xgboost_fit_release(&fit);
+		xgboost_matrix_release(matrix);
+		xgboost_view_release(&view);
+		t.job.report = NULL;
+		for (size_t r = 0; r < seen.count; r++) {
+			library_predicts(&t, &variant, trees, (unsigned)seen.steps[r], theirs);
+			if (memcmp(seen.prediction[r], theirs, seen.values * sizeof *theirs) != 0)
+				fail_msg("seed %llu, report at %d: other bits; %s", (unsigned long long)seed, (int)seen.steps[r], t.params);
+		}
+		json_decref((json_t *)variant.params);
+	}
+}
+
 /* 1: grown here; 0: in the library. Fails where the bits differ. */
 static int twins(uint64_t seed)
 {
@@ -244,6 +372,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(hist_twin__random_problems_equal_the_library),
+	        cmocka_unit_test(hist_twin__left_out_columns_equal_the_library),
+	        cmocka_unit_test(hist_twin__reports_equal_the_library),
 	        cmocka_unit_test(hist_twin__settings_that_are_read_by_parts),
 	};
 
