@@ -78,6 +78,12 @@ spec '' "$RIDGE
 rfe: {enabled: false, path: false}" >off.yaml
 check off__starts "$ORCH" start -q off.yaml
 same off__has_none "$(ls off/$L | grep -c '^path')" 0
+awk 'BEGIN { for (c = 0; c < 700; c++) printf "x%d,", c; print "y"; for (r = 0; r < 60; r++) { for (c = 0; c < 700; c++) printf "%d,", r * (c + 7) % 101; print r % 17 } }' >wide.csv
+spec '' "$RIDGE" | sed "s|source: .*csv|source: wide.csv|" >wide.yaml
+expect wide__is_above_the_memory 0 'path  *none: 700 columns over 5 folds may take [0-9.]* MiB, above 256 MiB' "$ORCH" plan wide.yaml
+sed 's/workers: 2/workers: 1, memory: 100MiB/' whole.yaml | sed "s|source: .*csv|source: narrow.csv|" >little.yaml
+cut -d, -f1-200,701 wide.csv >narrow.csv
+expect little__is_above_its_share 0 'path  *none: 200 columns over 5 folds may take [0-9.]* MiB, above 25.0 MiB' "$ORCH" plan little.yaml
 spec '' "$RIDGE
 rfe: {path: perhaps}" >bad.yaml
 expect bad__is_told 2 'rfe.path must be true or false' "$ORCH" plan bad.yaml
