@@ -87,7 +87,7 @@ struct forest_fold {
 	int64_t *scaled_w;
 	double *unscale;     /* takes each output's sums to a common unit, powers of two up to 1 */
 	uint32_t max_levels;
-	char *block;         /* the columns' codes, values and grids, in one piece; NULL while they are being made */
+	char *block;         /* the columns' codes, values and grids, in one piece */
 };
 int forest_fold_build(const struct engine_data *data, const struct engine_fold *fold, const struct forest_settings *settings,
                       struct forest_fold *out, struct orch_err *err);

@@ -185,6 +185,45 @@ static int column_grid(struct forest_column *column)
 	return 0;
 }
 
+static size_t block_bytes(size_t bytes)
+{
+	return (bytes + 63) / 64 * 64;
+}
+
+static void *block_move(char **at, void *from, size_t bytes)
+{
+	void *to = memcpy(*at, from, bytes);
+
+	free(from);
+	*at += block_bytes(bytes);
+	return to;
+}
+
+/* Room for all columns, were every value another. Nodes look at values here and there: while their pages were thousands of small ones, a sixth of the
+ * time went into finding them. What no column comes to fill is never touched, so it takes no memory. */
+static char *block_make(const struct forest_fold *fold, size_t rows)
+{
+	size_t code = rows > FOREST_NARROW_LEVELS ? sizeof(uint32_t) : sizeof(uint16_t);
+
+	return mem_array_large(fold->feature_count + 1, block_bytes(rows * code) + block_bytes((rows + 1) * sizeof(double)) +
+	                                                        block_bytes((FOREST_GRID + 1) * sizeof(uint32_t)));
+}
+
+/* At once, each column when it is made: all of them twice would be the most memory that a forest needs. */
+static void column_join(struct forest_column *column, size_t rows, char **at)
+{
+	column->codes = block_move(at, column->codes, rows * (column->wide ? sizeof(uint32_t) : sizeof(uint16_t)));
+	column->values = block_move(at, column->values, (column->levels + 1) * sizeof(double));
+	column->grid = block_move(at, column->grid, (FOREST_GRID + 1) * sizeof(uint32_t));
+}
+
+static void column_drop(struct forest_column *column)
+{
+	free(column->codes);
+	free(column->values);
+	free(column->grid);
+}
+
 static int columns_build(const struct engine_data *data, const struct engine_fold *source, struct forest_fold *fold)
 {
 	size_t rows = fold->train_count + fold->test_count;
@@ -193,7 +232,8 @@ static int columns_build(const struct engine_data *data, const struct engine_fol
 		.items = mem_array(rows + 1, sizeof(*room.items)),
 		.other = mem_array(rows + 1, sizeof(*room.other)),
 	};
-	int code = room.values && room.items && room.other ? 0 : ORCH_ENOMEM;
+	char *at = fold->block = block_make(fold, rows);
+	int code = at && room.values && room.items && room.other ? 0 : ORCH_ENOMEM;
 
 	for (size_t f = 0; f < fold->feature_count && code == 0; f++) {
 		struct forest_column *column = &fold->columns[f];
@@ -209,6 +249,10 @@ static int columns_build(const struct engine_data *data, const struct engine_fol
 			code = column_rank(column, &room, rows);
 		if (code == 0)
 			code = column_grid(column);
+		if (code == 0)
+			column_join(column, rows, &at);
+		else
+			column_drop(column);
 		if (column->levels > fold->max_levels)
 			fold->max_levels = column->levels;
 	}
@@ -216,45 +260,6 @@ static int columns_build(const struct engine_data *data, const struct engine_fol
 	free(room.items);
 	free(room.other);
 	return code;
-}
-
-static size_t block_bytes(size_t bytes)
-{
-	return (bytes + 63) / 64 * 64;
-}
-
-static void *block_move(char **at, void *from, size_t bytes)
-{
-	void *to = memcpy(*at, from, bytes);
-
-	free(from);
-	*at += block_bytes(bytes);
-	return to;
-}
-
-/* Nodes look at values here and there: while their pages were thousands of small ones, a sixth of the time
- * went into finding them. */
-static int columns_join(struct forest_fold *fold)
-{
-	size_t rows = fold->train_count + fold->test_count, total = 1, grid = (FOREST_GRID + 1) * sizeof(uint32_t);
-	char *at;
-
-	for (size_t f = 0; f < fold->feature_count; f++) {
-		struct forest_column *column = &fold->columns[f];
-
-		total += block_bytes(rows * (column->wide ? 4 : 2)) + block_bytes((column->levels + 1) * sizeof(double)) + block_bytes(grid);
-	}
-	fold->block = at = mem_array_large(total, 1);
-	if (!at)
-		return ORCH_ENOMEM;
-	for (size_t f = 0; f < fold->feature_count; f++) {
-		struct forest_column *column = &fold->columns[f];
-
-		column->codes = block_move(&at, column->codes, rows * (column->wide ? 4 : 2));
-		column->values = block_move(&at, column->values, (column->levels + 1) * sizeof(double));
-		column->grid = block_move(&at, column->grid, grid);
-	}
-	return 0;
 }
 
 /* The power of two that takes a sum of absolute values just below the limit. */
@@ -381,8 +386,6 @@ int forest_fold_build(const struct engine_data *data, const struct engine_fold *
 		code = targets_build(&fold, settings);
 	if (code == 0)
 		code = columns_build(data, source, &fold);
-	if (code == 0)
-		code = columns_join(&fold);
 	if (code != 0) {
 		forest_fold_release(&fold);
 		return orch_fail(err, code, "no memory for a forest of %zu rows and %zu features",
@@ -394,11 +397,6 @@ int forest_fold_build(const struct engine_data *data, const struct engine_fold *
 
 void forest_fold_release(struct forest_fold *fold)
 {
-	for (size_t f = 0; f < fold->feature_count && fold->columns && !fold->block; f++) {
-		free(fold->columns[f].codes);
-		free(fold->columns[f].values);
-		free(fold->columns[f].grid);
-	}
 	free(fold->columns);
 	free(fold->block);
 	free(fold->y);

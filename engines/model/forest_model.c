@@ -8,6 +8,7 @@
 
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
+#include "storage/base/text.h"
 
 void forest_model_close(struct forest_model *model)
 {
@@ -122,12 +123,12 @@ static bool read_cover(const json_t *json, struct model_tree *tree)
 	return true;
 }
 
-static bool read_model(const json_t *json, struct forest_model *model)
+static bool read_head(const json_t *json, struct forest_model *model)
 {
-	const json_t *features = json_object_get(json, "features"), *trees = json_object_get(json, "trees");
+	const json_t *features = json_object_get(json, "features");
 	bool classify = strcmp(json_get_text(json, "task", ""), "classification") == 0;
 	json_int_t classes = json_get_int(json, "classes", 0), outputs = json_get_int(json, "outputs", 0);
-	bool right = json_array_size(trees) > 0;
+	bool right = true;
 
 	if (strcmp(json_get_text(json, "format", ""), "orch forest 1") != 0)
 		return false;
@@ -136,25 +137,95 @@ static bool read_model(const json_t *json, struct forest_model *model)
 	model->pair = classify && classes == 2;
 	model->width = model->pair ? 1 : (unsigned)(classify ? classes : outputs);
 	model->features = mem_must(json_array_size(features) + 1, sizeof(*model->features));
-	model->trees = mem_must(json_array_size(trees) + 1, sizeof(*model->trees));
 	while (right && model->feature_count < json_array_size(features)) {
 		right = read_feature(json_array_get(features, model->feature_count), &model->features[model->feature_count]);
 		model->feature_count++;
 	}
-	while (right && model->tree_count < json_array_size(trees)) {
-		right = read_tree(json_array_get(trees, model->tree_count), model, &model->trees[model->tree_count]) &&
-		        read_cover(json_array_get(trees, model->tree_count), &model->trees[model->tree_count]);
-		model->tree_count++;
-	}
 	return right;
+}
+
+static bool add_tree(const json_t *json, struct forest_model *model)
+{
+	size_t count = model->tree_count;
+	struct model_tree *tree;
+
+	if ((count & (count - 1)) == 0) { /* grown at powers of two */
+		struct model_tree *grown = mem_array_grow(model->trees, count ? 2 * count : 1, sizeof(*grown));
+
+		if (!grown)
+			orch_bug("out of memory for %zu trees", count);
+		model->trees = grown;
+	}
+	tree = &model->trees[model->tree_count++];
+	*tree = (struct model_tree){0};
+	return read_tree(json, model, tree) && read_cover(json, tree);
+}
+
+static bool read_model(const json_t *json, struct forest_model *model)
+{
+	const json_t *trees = json_object_get(json, "trees");
+	bool right = read_head(json, model) && json_array_size(trees) > 0;
+
+	for (size_t t = 0; t < json_array_size(trees) && right; t++)
+		right = add_tree(json_array_get(trees, t), model);
+	return right;
+}
+
+/* All but the trees, of whose list at is the first character. NULL: this is another key of that name, or something is wrong. */
+static json_t *parse_without_trees(const char *text, const char *at)
+{
+	struct text_buf head = {0};
+	json_t *json = NULL, *trees;
+
+	text_add_bytes(&head, text, (size_t)(at - text));
+	text_add(&head, "]}");
+	if (json_parse(head.data, head.length, "", &json, NULL) != 0)
+		json = NULL;
+	text_buf_release(&head);
+	trees = json_object_get(json, "trees");
+	if (!json_is_array(trees) || json_array_size(trees) > 0) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+/* A model as forest_save.c writes it, tree by tree: as one JSON value it would take six times the memory of its text. A tree holds no object, so it ends
+ * with the first brace that closes. False: it looks otherwise, or is damaged; read it whole, which says what is wrong. */
+static bool read_by_trees(const char *text, size_t length, struct forest_model *model)
+{
+	static const char name[] = "\"trees\":[";
+	const char *end = text + length, *at = memmem(text, length, name, sizeof name - 1);
+	json_t *json = at ? parse_without_trees(text, at += sizeof name - 1) : NULL;
+	bool right = json && read_head(json, model);
+
+	json_decref(json);
+	while (right) {
+		const char *last = memchr(at, '}', (size_t)(end - at));
+
+		json = NULL;
+		right = last && json_parse(at, (size_t)(last - at) + 1, "", &json, NULL) == 0 && json_is_object(json) && add_tree(json, model);
+		json_decref(json);
+		if (!right || last + 1 == end || last[1] != ',')
+			return right && end - last == 4 && memcmp(last, "}]}\n", 4) == 0;
+		at = last + 2;
+	}
+	return false;
 }
 
 int forest_model_read(const char *text, size_t length, const char *where, struct forest_model **out, struct orch_err *err)
 {
 	struct forest_model *model = mem_must(1, sizeof(*model));
 	json_t *json = NULL;
-	int code = json_parse(text, length, where, &json, err);
+	int code;
 
+	if (read_by_trees(text, length, model)) {
+		*out = model;
+		return 0;
+	}
+	forest_model_close(model);
+	model = mem_must(1, sizeof(*model));
+	code = json_parse(text, length, where, &json, err);
 	if (code == 0 && !read_model(json, model))
 		code = orch_fail(err, ORCH_EDAMAGED, "%s: this is no forest that orch saved, or it was changed since", where);
 	json_decref(json);

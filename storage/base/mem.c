@@ -42,11 +42,11 @@ void *mem_array_large(size_t count, size_t size)
 	if (!whole_size(count, size, &bytes))
 		return NULL;
 	if (bytes < 2 * MEM_LARGE_PAGE)
-		return mem_array(count, size);
+		return malloc(bytes ? bytes : 1);
 	if (posix_memalign(&block, MEM_LARGE_PAGE, bytes) != 0)
 		return NULL;
 	madvise(block, bytes / MEM_LARGE_PAGE * MEM_LARGE_PAGE, MADV_HUGEPAGE); /* a wish: without it all is slower, nothing else */
-	return memset(block, 0, bytes);
+	return block;
 }
 
 void *mem_array_grow(void *block, size_t count, size_t size)

@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 void *mem_array(size_t count, size_t size);                   /* zeroed; NULL on overflow or no memory; free() */
-/* The same for what is read here and there: from 4 MiB on in large pages, where the system has them; fewer look-ups of addresses. */
+/* For what is read here and there: from 4 MiB on in large pages, where the system has them; fewer look-ups of addresses. Not zeroed: pages that are never
+ * written take no memory. */
 void *mem_array_large(size_t count, size_t size);
 void *mem_array_grow(void *block, size_t count, size_t size); /* realloc with overflow check; block stays valid on NULL */
 /* Small bookkeeping allocations whose failure nobody could handle: never return NULL (abort with "out of memory"). */

@@ -301,6 +301,20 @@ static void forest__mean_and_median_stand_in_for_missing_values(void **state)
 
 /* --- saved models ------------------------------------------------------------------------------------------------------------- */
 
+/* Not quite as it is saved (a space more), so that it is not read tree by tree: the same model. */
+static void check_read_whole(const struct answers *seen, const double *values, size_t rows, double *out)
+{
+	char *text = text_format("%.*s ", (int)seen->model_length, (const char *)seen->model);
+	struct forest_model *model = NULL;
+
+	memset(out, 0, seen->length * sizeof(double));
+	assert_int_equal(forest_model_read(text, strlen(text), "model.json", &model, NULL), 0);
+	forest_model_predict(model, values, rows, out);
+	assert_memory_equal(seen->prediction[0], out, seen->length * sizeof(double));
+	forest_model_close(model);
+	free(text);
+}
+
 static void check_model(struct problem *p, const char *text)
 {
 	static const uint32_t left_out[] = {2, 4};
@@ -327,6 +341,7 @@ static void check_model(struct problem *p, const char *text)
 	forest_model_predict(model, values, p->fold.test_count, out);
 	assert_memory_equal(seen.prediction[0], out, seen.length * sizeof(double));
 	forest_model_close(model);
+	check_read_whole(&seen, values, p->fold.test_count, out);
 	free(values);
 	free(out);
 	answers_free(&seen, 1);
@@ -357,7 +372,7 @@ static void forest__saved_models_predict_the_same_bits(void **state)
 static void forest__a_model_needs_no_held_out_rows(void **state)
 {
 	struct problem p = problem_made(ROWS, FEATURES, ENGINE_REGRESSION, 1, 0);
-	static const char *const levels[] = {"Fair", "Good", "Very \"Good\"", "Ideal"};
+	static const char *const levels[] = {"Fair", "Good", "Very \"Good\"", "\"trees\":[{}]"};
 	json_t *params = params_of("{\"trees\":2}");
 	struct engine_variant variant = {.params = params};
 	const struct forest_model_feature *features;
@@ -377,6 +392,7 @@ static void forest__a_model_needs_no_held_out_rows(void **state)
 	assert_string_equal(features[3].name, "f3");
 	assert_int_equal(features[3].level_count, 4);
 	assert_string_equal(features[3].levels[2], "Very \"Good\"");
+	assert_string_equal(features[3].levels[3], levels[3]);
 	assert_null(features[2].levels);
 	forest_model_close(model);
 	answers_free(&seen, 1);
@@ -403,8 +419,8 @@ static void forest__models_that_do_not_hold_together_are_refused(void **state)
 	struct forest_model *model = NULL;
 
 	(void)state;
-	for (size_t t = 0; t < sizeof(trees) / sizeof(*trees); t++) {
-		char *text = text_format("%s%s,%s]}", head, sound, trees[t]);
+	for (size_t t = 0; t < 2 * sizeof(trees) / sizeof(*trees); t++) { /* with a newline they are read tree by tree */
+		char *text = text_format("%s%s,%s]}%s", head, sound, trees[t / 2], t % 2 ? "\n" : "");
 		struct orch_err err = {0};
 
 		assert_int_equal(forest_model_read(text, strlen(text), "model.json", &model, &err), ORCH_EDAMAGED);

@@ -1,8 +1,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -96,7 +98,18 @@ static void arena__overflow_is_no_memory(void **state)
 	arena_release(&arena);
 }
 
-static void mem__large_arrays_are_zeroed_whatever_their_size(void **state)
+static size_t resident_pages(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	size_t pages = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*u %zu", &pages), 1);
+	fclose(file);
+	return pages;
+}
+
+static void mem__large_arrays_hold_what_they_say(void **state)
 {
 	static const size_t sizes[] = {0, 1, 4095, ((size_t)4 << 20) - 1, (size_t)4 << 20, ((size_t)5 << 20) + 7};
 
@@ -105,19 +118,29 @@ static void mem__large_arrays_are_zeroed_whatever_their_size(void **state)
 		unsigned char *block = mem_array_large(sizes[i], 1);
 
 		assert_non_null(block);
-		for (size_t k = 0; k < sizes[i]; k++)
-			if (block[k])
-				fail_msg("byte %zu of %zu", k, sizes[i]);
 		memset(block, 255, sizes[i]);
 		free(block);
 	}
 	assert_null(mem_array_large(SIZE_MAX, 16));
 }
 
+static void mem__large_arrays_take_memory_where_they_are_written(void **state)
+{
+	size_t before = resident_pages();
+	char *block = mem_array_large((size_t)256 << 20, 1);
+
+	(void)state;
+	assert_non_null(block);
+	memset(block, 1, (size_t)3 << 20);
+	assert_true((resident_pages() - before) * (size_t)sysconf(_SC_PAGESIZE) <= (size_t)8 << 20);
+	free(block);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mem__large_arrays_are_zeroed_whatever_their_size),
+		cmocka_unit_test(mem__large_arrays_hold_what_they_say),
+		cmocka_unit_test(mem__large_arrays_take_memory_where_they_are_written),
 		cmocka_unit_test(mem__arrays_are_zeroed_and_checked),
 		cmocka_unit_test(mem__nothing_is_something),
 		cmocka_unit_test(mem__texts),
