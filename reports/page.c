@@ -18,7 +18,7 @@ static const char style[] =
 	"h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2.2rem 0 .2rem}p.sub{color:var(--soft);margin:.1rem 0 1rem}p.answer{font-size:1.1rem;margin:1rem 0}\n"
 	".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(13rem,44%),1fr));gap:.8rem;margin:1rem 0}.figure{background:var(--box);border-radius:.5rem;padding:.7rem 1rem;min-width:0}\n"
 	".figure b{display:block;font-size:1.2rem;font-variant-numeric:tabular-nums;line-height:1.35;overflow-wrap:anywhere}.figure b.long{font-size:1rem}.figure span{color:var(--soft);font-size:.85rem}\n"
-	"figure{margin:1.6rem 0;overflow-x:auto}figure svg{display:block;max-width:100%;min-width:34rem;height:auto}figcaption{color:var(--soft);font-size:.85rem}\n"
+	"figure{margin:1.6rem 0;overflow-x:auto}figure svg{display:block;width:100%;height:auto}figcaption{color:var(--soft);font-size:.85rem}\n"
 	".pictures{display:grid;grid-template-columns:minmax(0,1fr);column-gap:2rem;align-items:start}@media (min-width:75rem){.pictures{grid-template-columns:repeat(2,minmax(0,1fr))}}\n"
 	".chart{height:22rem;margin:1.2rem 0 0}.chart.tall{height:auto}\n"
 	".wrap{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
@@ -31,7 +31,7 @@ static const char style[] =
 	".onpaper{display:none}\n"
 	"@page{margin:14mm 12mm}\n"
 	"@media print{body{max-width:none;margin:0;padding:0;font-size:11px}h1{font-size:20px}h2{font-size:14px;margin:1.4rem 0 .2rem;break-after:avoid}h2+p{break-after:avoid}p.answer{font-size:13px}"
-	"figure,.figure,tr{break-inside:avoid}figure{margin:.8rem 0;overflow:visible}figure svg{min-width:0;max-height:44vh}.figures{grid-template-columns:repeat(4,1fr);gap:.5rem}.figure{padding:.5rem .6rem}"
+	"figure,.figure,tr{break-inside:avoid}figure{margin:.8rem 0;overflow:visible}figure svg{width:auto;max-width:100%;max-height:44vh}.figures{grid-template-columns:repeat(4,1fr);gap:.5rem}.figure{padding:.5rem .6rem}"
 	".figure b{font-size:14px}.figure b.long{font-size:12px}.live{display:none}.onpaper{display:block}.pictures{display:block}.wrap,pre{overflow:visible}pre{white-space:pre-wrap}"
 	"table{font-size:9px}thead{display:table-header-group}th{cursor:auto;white-space:normal;font-size:9px}th,td{padding:.15rem .5rem .15rem 0}td,td:first-child,td.t{min-width:0}td.n{white-space:normal;overflow-wrap:anywhere}"
 	"figcaption,p.sub{font-size:10px}.track{min-width:5rem}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
