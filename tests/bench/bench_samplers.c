@@ -1,8 +1,8 @@
-/* How far samplers get on ten standard functions.
+/* How far samplers get on ten standard functions and on what models scored on three real data sets (samplers_tables.json).
  *     build/tests/bench/bench_samplers                         medians over 20 seeds
  *     build/tests/bench/bench_samplers run SAMPLER FUNCTION TRIALS SEEDS
  *     build/tests/bench/bench_samplers serve FUNCTION          the space, then a value for every line of parameters: for peers
- * tests/bench/bench_samplers.py runs Optuna on the same functions and compares. Domains are shifted where the usual one has the
+ * tests/bench/bench_samplers.py runs Optuna on the same functions and compares (make bench BENCH=samplers). Domains are shifted where the usual one has the
  * optimum in its middle, which some samplers try first. */
 #include <math.h>
 #include <stdio.h>
@@ -152,13 +152,111 @@ static double mixed(const json_t *p)
 	"\"levels\":{\"int\":[1,15],\"when\":{\"kind\":\"boosted\"}},"                                                                        \
 	"\"rows\":{\"float\":[0.3,1],\"step\":0.05,\"when\":{\"kind\":\"boosted\"}}}"
 
+/* --- models on real data --- */
+
+#define TABLE_AXES 8
+#define TABLE_POINTS 16
+
+/* Scores of a grid of configurations, linear between its points (in the logarithm where the axis is): the least is at one of them. */
+struct table {
+	size_t axes;
+	struct table_axis {
+		const char *name;
+		const json_t *list; /* NULL: a range */
+		bool log;
+		size_t count, stride;
+		double grid[TABLE_POINTS];
+	} axis[TABLE_AXES];
+	double *scores, least;
+	const json_t *root;
+};
+
+/* Ends the program unless the table is as samplers_tables.py writes it. */
+static void table_read(const char *name, struct table *table)
+{
+	const char *path = getenv("BENCH_SAMPLERS_TABLES") ? getenv("BENCH_SAMPLERS_TABLES") : "tests/bench/samplers_tables.json";
+	const json_t *axes, *scores;
+	size_t count = 1;
+
+	*table = (struct table){.root = json_object_get(json_load_file(path, 0, NULL), name), .least = INFINITY};
+	axes = json_object_get(table->root, "axes");
+	scores = json_object_get(table->root, "scores");
+	table->axes = json_array_size(axes);
+	for (size_t a = table->axes <= TABLE_AXES ? table->axes : 0; a-- > 0;) {
+		const json_t *from = json_array_get(axes, a), *grid = json_object_get(from, "grid");
+		struct table_axis *axis = &table->axis[a];
+
+		*axis = (struct table_axis){.name = json_string_value(json_object_get(from, "name")), .list = json_object_get(from, "list"),
+		                            .log = json_is_true(json_object_get(from, "log")), .stride = count};
+		axis->count = json_array_size(axis->list ? axis->list : grid);
+		for (size_t i = 0; i < axis->count && i < TABLE_POINTS && grid; i++)
+			axis->grid[i] = json_number_value(json_array_get(grid, i));
+		count *= axis->count;
+	}
+	if (table->axes == 0 || json_array_size(scores) != count) {
+		fprintf(stderr, "%s: no table of %s; run this in the root of the repository\n", path, name);
+		exit(2);
+	}
+	table->scores = calloc(count, sizeof(double));
+	for (size_t i = 0; i < count; i++) {
+		table->scores[i] = json_number_value(json_array_get(scores, i));
+		table->least = fmin(table->least, table->scores[i]);
+	}
+}
+
+static double table_value(const struct table *table, const json_t *params, size_t a, size_t offset)
+{
+	const struct table_axis *axis = &table->axis[a];
+	const json_t *value = json_object_get(params, axis->name);
+	double at = json_number_value(value), part;
+	size_t i = 0;
+
+	if (a == table->axes)
+		return table->scores[offset];
+	if (axis->list) {
+		while (i + 1 < axis->count && !json_equal(value, json_array_get(axis->list, i)))
+			i++;
+		return table_value(table, params, a + 1, offset + i * axis->stride);
+	}
+	while (i + 2 < axis->count && at >= axis->grid[i + 1])
+		i++;
+	part = axis->log ? log(at / axis->grid[i]) / log(axis->grid[i + 1] / axis->grid[i]) : (at - axis->grid[i]) / (axis->grid[i + 1] - axis->grid[i]);
+	return (1 - part) * table_value(table, params, a + 1, offset + i * axis->stride) +
+	       part * table_value(table, params, a + 1, offset + (i + 1) * axis->stride);
+}
+
+static void table_space(const struct table *table, char *text, size_t room)
+{
+	json_t *space = json_object();
+	char *written;
+
+	for (size_t a = 0; a < table->axes; a++) {
+		const struct table_axis *axis = &table->axis[a];
+		const json_t *from = json_array_get(json_object_get(table->root, "axes"), a);
+		const char *kind = json_string_value(json_object_get(from, "kind"));
+
+		if (axis->list)
+			json_object_set_new(space, axis->name, json_deep_copy(axis->list));
+		else if (strcmp(kind, "int") == 0)
+			json_object_set_new(space, axis->name, json_pack("{s:[i,i], s:b}", kind, (int)axis->grid[0], (int)axis->grid[axis->count - 1], "log", axis->log));
+		else
+			json_object_set_new(space, axis->name, json_pack("{s:[f,f], s:b}", kind, axis->grid[0], axis->grid[axis->count - 1], "log", axis->log));
+	}
+	written = json_dumps(space, JSON_COMPACT);
+	snprintf(text, room, "%s", written);
+	free(written);
+	json_decref(space);
+}
+
+/* --- all of them --- */
+
 static const struct bench_function {
 	const char *name;
 	unsigned axes; /* all of one range; 0: as the space says */
 	double low, high;
 	const char *space;
 	double least;
-	double (*value)(const json_t *params);
+	double (*value)(const json_t *params); /* NULL: a table of that name */
 } bench_functions[] = {
 	{"branin", 0, 0, 0, "{\"x0\":{\"float\":[-5,10]},\"x1\":{\"float\":[0,15]}}", 0.39788735772973816, branin},
 	{"hartmann3", 3, 0, 1, NULL, -3.8627797869493365, hartmann3},
@@ -170,13 +268,42 @@ static const struct bench_function {
 	{"rastrigin4", 4, -4.5, 6, NULL, 0, rastrigin4},
 	{"styblinski_tang4", 4, -5, 5, NULL, 0, styblinski_tang4},
 	{"mixed", 0, 0, 0, MIXED, 0, mixed},
+	{.name = "breast_cancer"},
+	{.name = "diabetes"},
+	{.name = "diamonds"},
 };
 #define FUNCTIONS (sizeof(bench_functions) / sizeof(bench_functions[0]))
 
+/* The table of a function, read once; NULL: it needs none. */
+static const struct table *table_of(const struct bench_function *function)
+{
+	static struct table tables[FUNCTIONS];
+	struct table *table = &tables[function - bench_functions];
+
+	if (function->value)
+		return NULL;
+	if (!table->scores)
+		table_read(function->name, table);
+	return table;
+}
+
+/* Above the least. */
+static double value_of(const struct bench_function *function, const json_t *params)
+{
+	const struct table *table = table_of(function);
+
+	return table ? table_value(table, params, 0, 0) - table->least : function->value(params) - function->least;
+}
+
 static void space_text(const struct bench_function *function, char *text, size_t room)
 {
-	size_t used = (size_t)snprintf(text, room, "%s", function->space ? function->space : "{");
+	size_t used;
 
+	if (table_of(function)) {
+		table_space(table_of(function), text, room);
+		return;
+	}
+	used = (size_t)snprintf(text, room, "%s", function->space ? function->space : "{");
 	for (unsigned a = 0; a < function->axes; a++)
 		used += (size_t)snprintf(text + used, room - used, "%s\"x%u\":{\"float\":[%g,%g]}", a ? "," : "", a, function->low, function->high);
 	if (!function->space)
@@ -197,7 +324,7 @@ static int bench_score(void *context, uint64_t trial, double *out, struct orch_e
 	return 0;
 }
 
-/* The best value above the function's least that a seed's trials meet. */
+/* The best value that a seed's trials meet. */
 static double run_seed(const struct sampler *sampler, const struct bench_function *function, uint64_t trials, uint64_t seed)
 {
 	struct bench_run run = {function, calloc(trials, sizeof(double))};
@@ -223,14 +350,14 @@ static double run_seed(const struct sampler *sampler, const struct bench_functio
 			fprintf(stderr, "%s\n", err.text);
 			exit(1);
 		}
-		run.scores[t] = function->value(params);
+		run.scores[t] = value_of(function, params);
 		best = fmin(best, run.scores[t]);
 		json_decref(params);
 	}
 	sampler->close(search);
 	world_release(&w);
 	free(run.scores);
-	return best - function->least;
+	return best;
 }
 
 static int compare_doubles(const void *left, const void *right)
@@ -278,7 +405,7 @@ static int serve(const struct bench_function *function)
 	while (fgets(text, sizeof(text), stdin)) {
 		json_t *params = json_loads(text, 0, NULL);
 
-		printf("%.17g\n", function->value(params) - function->least);
+		printf("%.17g\n", value_of(function, params));
 		fflush(stdout);
 		json_decref(params);
 	}

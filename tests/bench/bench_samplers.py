@@ -1,10 +1,12 @@
 """orch's samplers and Optuna's on the same functions and as many trials: the median over 20 seeds of the best value's distance to the least.
+Ten are standard test functions, three are what models score on real data (samplers_tables.py).
 
-    make build/tests/bench/bench_samplers && python3 tests/bench/bench_samplers.py [--peers] [SAMPLER ...]
+    make build/tests/bench/bench_samplers && python3 tests/bench/bench_samplers.py [--peers] [SAMPLER ...] [FUNCTION ...]
 
-Optuna's figures are kept in tests/bench/samplers_optuna.json, because its Gaussian process takes half an hour; --peers measures them again, with
-the Python that PEERS_PYTHON names (default build/peers/bin/python; it needs optuna, scipy and torch). The values come from our own
-program, so that both see the same functions. A ratio below 1: orch got closer; p is small where it is worse beyond chance.
+make bench BENCH=samplers does the same (--row: its result line). Optuna's figures are kept in tests/bench/samplers_optuna.json, because its
+Gaussian process takes most of an hour; --peers measures them again, with the Python that PEERS_PYTHON names (default build/peers/bin/python; it
+needs optuna, scipy and torch). The values come from our own program, so that both see the same functions. A ratio below 1: orch got closer;
+p is small where it is worse beyond chance.
 """
 import json
 import math
@@ -16,7 +18,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.environ.get("BENCH_SAMPLERS", "build/tests/bench/bench_samplers")
 RECORD = os.environ.get("BENCH_SAMPLERS_RECORD", os.path.join(HERE, "samplers_optuna.json"))
 FUNCTIONS = "branin hartmann3 hartmann6 ackley5 rosenbrock4 levy5 griewank5 rastrigin4 styblinski_tang4 mixed".split()
+TABLES = "breast_cancer diabetes diamonds".split()  # models on real data: samplers_tables.json
 TRIALS = {"tpe": 100, "gp": 60}
+TABLE_TRIALS = 50
 SEEDS = 20
 
 
@@ -91,33 +95,56 @@ def peer(sampler, function, trials, seeds):
     print(json.dumps({"version": optuna.__version__, "trials": trials, "median": median(best), "seeds": sorted(best)}))
 
 
+def trials_of(sampler, function):
+    return TABLE_TRIALS if function in TABLES else TRIALS[sampler]
+
+
+def record_peers(samplers, functions, record):
+    python = os.environ.get("PEERS_PYTHON", "build/peers/bin/python")
+    for sampler in samplers:
+        for function in functions:
+            text = subprocess.run([python, __file__, "peer", sampler, function, str(trials_of(sampler, function)), str(SEEDS)],
+                                  stdout=subprocess.PIPE, text=True, check=True).stdout
+            record.setdefault(sampler, {})[function] = json.loads(text)
+            write_record(record)
+            print(sampler, function, record[sampler][function]["median"], flush=True)
+
+
+def compare(sampler, functions, record):
+    """For each function a line to read, whether the median is no larger, whether the results are worse beyond chance."""
+    for function in functions:
+        theirs = record[sampler][function]
+        ours = json.loads(subprocess.run([PROGRAM, "run", sampler, function, str(theirs["trials"]), str(len(theirs["seeds"]))],
+                                         stdout=subprocess.PIPE, text=True, check=True).stdout)
+        ratio = ours["median"] / theirs["median"] if theirs["median"] else math.inf if ours["median"] else 1
+        chance = worse(ours["seeds"], theirs["seeds"])
+        yield (f"{sampler} {function:17} {theirs['trials']:3} trials: orch {ours['median']:<10.4g} {ours['ms']:.2f} ms a trial; optuna {theirs['version']} "
+               f"{theirs['median']:<10.4g} ratio {ratio:.2f}, p of worse {chance:.2f}"), ratio <= 1, chance < 0.05
+
+
 def main():
-    words = [w for w in sys.argv[1:] if w != "--peers"]
+    words = [w for w in sys.argv[1:] if not w.startswith("-")]
     if words[:1] == ["peer"]:
         return peer(words[1], words[2], int(words[3]), int(words[4]))
+    unknown = [w for w in words if w not in FUNCTIONS + TABLES + list(TRIALS)]
+    if unknown:
+        sys.exit(f"{unknown[0]}: there are {', '.join(list(TRIALS) + FUNCTIONS + TABLES)}")
+    functions = [w for w in words if w in FUNCTIONS + TABLES] or FUNCTIONS + TABLES
+    samplers = [w for w in words if w in TRIALS] or list(TRIALS)
     record = json.load(open(RECORD)) if os.path.exists(RECORD) else {}
     if "--peers" in sys.argv:
-        python = os.environ.get("PEERS_PYTHON", "build/peers/bin/python")
-        for sampler in words or TRIALS:
-            for function in FUNCTIONS:
-                text = subprocess.run([python, __file__, "peer", sampler, function, str(TRIALS[sampler]), str(SEEDS)],
-                                      stdout=subprocess.PIPE, text=True, check=True).stdout
-                record.setdefault(sampler, {})[function] = json.loads(text)
-                write_record(record)
-                print(sampler, function, record[sampler][function]["median"], flush=True)
-        return None
-    for sampler in TRIALS:
-        if words and sampler not in words:
-            continue
-        for function in FUNCTIONS:
-            ours = json.loads(subprocess.run([PROGRAM, "run", sampler, function, str(TRIALS[sampler]), str(SEEDS)],
-                                             stdout=subprocess.PIPE, text=True, check=True).stdout)
-            text = f"{sampler} {function:17} orch {ours['median']:<10.4g} {ours['ms']:.2f} ms a trial"
-            theirs = record.get(sampler, {}).get(function)
-            if theirs:
-                ratio, chance = ours["median"] / max(theirs["median"], 1e-12), worse(ours["seeds"], theirs["seeds"])
-                text += f"; optuna {theirs['version']} {theirs['median']:<10.4g} ratio {ratio:.2f}, p of worse {chance:.2f}"
-            print(text, flush=True)
+        return record_peers(samplers, functions, record)
+    lines, good, beyond = [], [], []
+    for sampler in samplers:
+        for line, reached, worse_beyond in compare(sampler, functions, record):
+            lines.append(line)
+            good.append(reached)
+            beyond.append(worse_beyond)
+            if "--row" not in sys.argv:
+                print(line, flush=True)
+    if "--row" in sys.argv:
+        note = "".join("\n    " + line for line in lines)
+        print(json.dumps({"reached": all(good), "note": f"{sum(good)} of {len(good)} medians are no worse, {sum(beyond)} worse beyond chance{note}"}))
     return None
 
 
