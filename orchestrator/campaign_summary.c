@@ -25,17 +25,21 @@ static int read_round(const struct campaign *campaign, unsigned round, const cha
 static int round_row(const struct campaign *campaign, unsigned round, struct rfe_round *seen, json_t **out, struct orch_err *err)
 {
 	const char *metric = campaign->study->metric->name;
-	json_t *metrics = NULL, *features = NULL;
+	json_t *metrics = NULL, *features = NULL, *best = NULL;
 	int code = read_round(campaign, round, "03_baseline/metrics.json", &metrics, err);
 
 	if (!code)
 		code = read_round(campaign, round, "00_dataset/features.json", &features, err);
+	if (!code)
+		code = read_round(campaign, round, "01_hpo/best.json", &best, err);
 	if (!code) {
 		*seen = stage_rfe_round(metrics, metric, json_array_size(features));
+		seen->missed = !json_get_bool(best, "meets_constraints", true);
 		*out = json_pack("{s:i, s:I, s:o, s:o, s:O?}", "round", (int)round, "features", (json_int_t)json_array_size(features), "score",
 		        json_number_or_null(seen->score), "se", json_number_or_null(seen->sd / sqrt((double)seen->folds)), "holdout",
 		        json_object_get(metrics, "holdout"));
 	}
+	json_decref(best);
 	json_decref(metrics);
 	json_decref(features);
 	return code;

@@ -208,12 +208,12 @@ size_t rfe_bisect(size_t units, const struct rfe_tried *tried, size_t count, siz
 /* --- rounds --- */
 
 /* Best score; of equals fewer features, then the earlier round. -1: none has a score. */
-static long best_round(const struct metric *metric, const struct rfe_round *rounds, size_t count)
+static long best_round(const struct metric *metric, const struct rfe_round *rounds, size_t count, bool meeting)
 {
 	long best = -1;
 
 	for (size_t r = 0; r < count; r++) {
-		if (isnan(rounds[r].score))
+		if (isnan(rounds[r].score) || (meeting && rounds[r].missed))
 			continue;
 		if (best < 0 || metric_better(metric, rounds[r].score, rounds[best].score) ||
 		    (rounds[r].score == rounds[best].score && rounds[r].features < rounds[best].features))
@@ -249,7 +249,7 @@ static void explain_worse(const struct rfe_stop_rule *rule, const struct metric 
 
 enum rfe_verdict rfe_stop(const struct rfe_stop_rule *rule, const struct metric *metric, const struct rfe_round *rounds, size_t count, struct text_buf *reason)
 {
-	long best = best_round(metric, rounds, count);
+	long best = best_round(metric, rounds, count, false);
 	size_t row = rule->has_worse ? worse_in_a_row(rule, metric, rounds, count, best) : 0;
 
 	if (count == 0)
@@ -338,9 +338,14 @@ static void explain_choice(enum rfe_choose_kind kind, double tolerance, double b
 
 long rfe_choose(enum rfe_choose_kind kind, double tolerance, const struct metric *metric, const struct rfe_round *rounds, size_t count, struct text_buf *reason)
 {
-	long best = best_round(metric, rounds, count), chosen = best;
+	long best = best_round(metric, rounds, count, true), chosen;
+	bool meeting = best >= 0;
+	size_t stand_back = 0;
 	double bar;
 
+	if (!meeting)
+		best = best_round(metric, rounds, count, false);
+	chosen = best;
 	if (best < 0) {
 		if (reason) {
 			reason_begin(reason);
@@ -350,9 +355,13 @@ long rfe_choose(enum rfe_choose_kind kind, double tolerance, const struct metric
 	}
 	bar = bar_of(kind, tolerance, &rounds[best]);
 	for (size_t r = 0; kind != RFE_CHOOSE_BEST && r < count; r++)
-		if (metric_gain(metric, rounds[best].score, rounds[r].score) <= bar && is_preferred(metric, &rounds[r], &rounds[chosen]))
+		if (!(meeting && rounds[r].missed) && metric_gain(metric, rounds[best].score, rounds[r].score) <= bar && is_preferred(metric, &rounds[r], &rounds[chosen]))
 			chosen = (long)r;
+	for (size_t r = 0; r < count; r++)
+		stand_back += meeting && rounds[r].missed;
 	if (reason)
 		explain_choice(kind, tolerance, bar, metric, rounds, best, chosen, reason);
+	if (reason && stand_back)
+		text_addf(reason, "; %zu round%s that miss%s the constraints stand%s back", stand_back, stand_back == 1 ? "" : "s", stand_back == 1 ? "es" : "", stand_back == 1 ? "s" : "");
 	return chosen;
 }

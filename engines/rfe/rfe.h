@@ -58,6 +58,7 @@ struct rfe_round {
 	double score; /* mean over folds; NaN: the round has none */
 	double sd;    /* sample deviation over folds; NaN: fewer than two */
 	size_t folds; /* J = K x repeats that have a score */
+	bool missed;  /* its configuration misses the constraints: rfe_choose takes it only when all rounds' do */
 };
 struct rfe_stop_rule {
 	size_t max_rounds;   /* round 0 included; 0: no limit */
@@ -78,7 +79,7 @@ enum rfe_choose_kind {
 };
 /* The bar is set by the best round and does not move. A score on the bar is within. Of equal scores the round with fewer features is
  * the best; of equal feature counts within the bar the better score, then the earlier round. A best round without deviation (one fold)
- * leaves one_se at the best. Returns the round's index, or -1 when no round has a score. */
+ * leaves one_se at the best. Rounds that miss the constraints stand back when any with a score meets them. Returns the round's index, or -1 when no round has a score. */
 long rfe_choose(enum rfe_choose_kind kind, double tolerance, const struct metric *metric, const struct rfe_round *rounds, size_t count, struct text_buf *reason);
 
 #endif

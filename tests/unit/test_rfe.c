@@ -210,8 +210,8 @@ static void check_stop(const struct rfe_stop_rule *rule, const char *metric, con
 
 static void rfe__stops_when_worse_for_long(void **state)
 {
-	static const struct rfe_round rounds[] = {{10, 1.0, 0.1, 5}, {9, 0.5, 0.1, 5}, {8, 0.625, 0.1, 5}, {7, 0.63, 0.1, 5}, {6, 0.6, 0.1, 5},
-	                                          {5, 0.9, 0.1, 5},  {4, NAN, NAN, 0}, {3, 0.4, 0.1, 5}};
+	static const struct rfe_round rounds[] = {{10, 1.0, 0.1, 5, false}, {9, 0.5, 0.1, 5, false}, {8, 0.625, 0.1, 5, false}, {7, 0.63, 0.1, 5, false}, {6, 0.6, 0.1, 5, false},
+	                                          {5, 0.9, 0.1, 5, false},  {4, NAN, NAN, 0, false}, {3, 0.4, 0.1, 5, false}};
 	const struct rfe_stop_rule rule = {.has_worse = true, .worse_by = 0.25, .patience = 2};
 
 	(void)state;
@@ -228,7 +228,7 @@ static void rfe__stops_when_worse_for_long(void **state)
 
 static void rfe__stop_knows_the_direction(void **state)
 {
-	static const struct rfe_round rounds[] = {{10, 0.9, 0.1, 5}, {9, 0.85, 0.1, 5}, {8, 0.95, 0.1, 5}}, losses[] = {{10, -2, 0, 5}, {9, -2.05, 0, 5}};
+	static const struct rfe_round rounds[] = {{10, 0.9, 0.1, 5, false}, {9, 0.85, 0.1, 5, false}, {8, 0.95, 0.1, 5, false}}, losses[] = {{10, -2, 0, 5, false}, {9, -2.05, 0, 5, false}};
 	const struct rfe_stop_rule rule = {.has_worse = true, .worse_by = 0.05, .patience = 0};
 	const struct rfe_stop_rule strict = {.has_worse = true, .worse_by = 0.01, .patience = 1};
 
@@ -242,7 +242,7 @@ static void rfe__stop_knows_the_direction(void **state)
 
 static void rfe__stops_at_the_floor_and_the_last_round(void **state)
 {
-	static const struct rfe_round rounds[] = {{3, 1, 0.1, 5}, {2, 2, 0.1, 5}, {1, NAN, 0.1, 5}};
+	static const struct rfe_round rounds[] = {{3, 1, 0.1, 5, false}, {2, 2, 0.1, 5, false}, {1, NAN, 0.1, 5, false}};
 	struct rfe_stop_rule rule = {.max_rounds = 2, .min_features = 2};
 
 	(void)state;
@@ -274,11 +274,11 @@ static void check_choice(enum rfe_choose_kind kind, double tolerance, const char
 }
 
 /* Binary fractions, so that what lies on a bar lies there exactly. */
-static const struct rfe_round path[] = {{20, 0.75, 0.5, 4}, {15, 0.5, 0.25, 4}, {10, 0.5625, 9, 4}, {5, 0.625, 9, 4}, {3, 0.6875, 9, 4}, {2, NAN, NAN, 0}};
+static const struct rfe_round path[] = {{20, 0.75, 0.5, 4, false}, {15, 0.5, 0.25, 4, false}, {10, 0.5625, 9, 4, false}, {5, 0.625, 9, 4, false}, {3, 0.6875, 9, 4, false}, {2, NAN, NAN, 0, false}};
 
 static void rfe__chooses_the_best(void **state)
 {
-	static const struct rfe_round equal[] = {{9, 0.5, 0.1, 5}, {8, 0.5, 0.1, 5}, {8, 0.5, 0.1, 5}};
+	static const struct rfe_round equal[] = {{9, 0.5, 0.1, 5, false}, {8, 0.5, 0.1, 5, false}, {8, 0.5, 0.1, 5, false}};
 
 	(void)state;
 	check_choice(RFE_CHOOSE_BEST, 0, "rmse", path, 6, 1, "round 1 (15 features) has the best rmse, 0.5");
@@ -289,7 +289,7 @@ static void rfe__chooses_the_best(void **state)
 /* The bar is that of round 1: 0.5 + 0.25 / 2. Round 3 lies on it; the wide deviations of later rounds move nothing. */
 static void rfe__one_standard_error_of_the_best(void **state)
 {
-	static const struct rfe_round alone[] = {{4, 0.5, 0.001, 4}, {3, 0.6, 0.1, 4}}, single[] = {{4, 0.5, NAN, 1}, {3, 0.5001, NAN, 1}};
+	static const struct rfe_round alone[] = {{4, 0.5, 0.001, 4, false}, {3, 0.6, 0.1, 4, false}}, single[] = {{4, 0.5, NAN, 1, false}, {3, 0.5001, NAN, 1, false}};
 
 	(void)state;
 	check_choice(RFE_CHOOSE_ONE_SE, 0, "rmse", path, 6, 3,
@@ -306,7 +306,7 @@ static void rfe__one_standard_error_of_the_best(void **state)
 
 static void rfe__tolerance_is_a_share_of_the_best(void **state)
 {
-	static const struct rfe_round same[] = {{9, 100, 1, 5}, {5, 100.9, 1, 5}, {5, 100.5, 1, 5}, {5, 100.5, 1, 5}};
+	static const struct rfe_round same[] = {{9, 100, 1, 5, false}, {5, 100.9, 1, 5, false}, {5, 100.5, 1, 5, false}, {5, 100.5, 1, 5, false}};
 
 	(void)state;
 	check_choice(RFE_CHOOSE_TOLERANCE, 0.125, "rmse", path, 6, 2,
@@ -317,6 +317,21 @@ static void rfe__tolerance_is_a_share_of_the_best(void **state)
 	             "round 1 (15 features) has the best rmse, 0.5, and no smaller set comes within 0 % (0) of it");
 	check_choice(RFE_CHOOSE_TOLERANCE, 0.01, "rmse", same, 4, 2,
 	             "round 2 (5 features) is the smallest whose rmse, 100.5, is within 1 % (1) of the best, 100 in round 0 (9 features)");
+}
+
+static void rfe__rounds_that_miss_constraints_stand_back(void **state)
+{
+	static const struct rfe_round rounds[] = {{9, 0.5, 0.25, 4, false}, {8, 0.25, 0.25, 4, true}, {7, 0.5625, 9, 4, false}, {6, 0.5, 9, 4, true}};
+	static const struct rfe_round all[] = {{9, 0.5, 0.25, 4, true}, {8, 0.25, 0.25, 4, true}}, unscored[] = {{9, NAN, NAN, 0, false}, {8, 0.25, 0.25, 4, true}};
+
+	(void)state;
+	check_choice(RFE_CHOOSE_BEST, 0, "rmse", rounds, 4, 0, "round 0 (9 features) has the best rmse, 0.5; 2 rounds that miss the constraints stand back");
+	check_choice(RFE_CHOOSE_ONE_SE, 0, "rmse", rounds, 4, 2,
+	             "round 2 (7 features) is the smallest whose rmse, 0.5625, is within one standard error (0.125) of the best, 0.5 in round 0 (9 features); 2 rounds that "
+	             "miss the constraints stand back");
+	check_choice(RFE_CHOOSE_BEST, 0, "rmse", rounds, 2, 0, "round 0 (9 features) has the best rmse, 0.5; 1 round that misses the constraints stands back");
+	check_choice(RFE_CHOOSE_BEST, 0, "rmse", all, 2, 1, "round 1 (8 features) has the best rmse, 0.25");
+	check_choice(RFE_CHOOSE_BEST, 0, "rmse", unscored, 2, 1, "round 1 (8 features) has the best rmse, 0.25");
 }
 
 static void rfe__no_score_no_choice(void **state)
@@ -387,6 +402,7 @@ int main(void)
 		cmocka_unit_test(rfe__chooses_the_best),
 		cmocka_unit_test(rfe__one_standard_error_of_the_best),
 		cmocka_unit_test(rfe__tolerance_is_a_share_of_the_best),
+		cmocka_unit_test(rfe__rounds_that_miss_constraints_stand_back),
 		cmocka_unit_test(rfe__no_score_no_choice),
 		cmocka_unit_test(rfe__sentences_are_joined),
 		cmocka_unit_test(rfe__drops_are_a_lower_set),
