@@ -147,6 +147,25 @@ static json_t *path_of(const char *campaign, size_t rounds)
 	return json_null();
 }
 
+/* That no trial of the round meets the constraints, and which they are; null: they are met, or there are none. */
+static json_t *missed_of(const char *campaign, unsigned round, const json_t *best)
+{
+	json_t *front, *constraint, *out;
+	struct text_buf text = {0};
+	size_t i;
+
+	if (json_get_bool(best, "meets_constraints", true))
+		return json_null();
+	front = read_round(campaign, round, "01_hpo/front.json");
+	json_array_foreach(json_object_get(front, "constraints"), i, constraint)
+		text_addf(&text, "%s%s at %s %.6g", i ? ", " : "", json_get_text(constraint, "name", "?"), strcmp(json_get_text(constraint, "side", ""), "min") ? "most" : "least",
+		        json_get_real(constraint, "bound", NAN));
+	json_decref(front);
+	out = json_sprintf("no trial of round %u meets all constraints (%s); trial %lld comes nearest and is taken", round, text.data ? text.data : "", (long long)json_get_int(best, "trial", -1));
+	text_buf_release(&text);
+	return out;
+}
+
 static json_t *chosen_of(const char *campaign, const json_t *summary, const json_t *rounds)
 {
 	const json_t *chosen = json_object_get(summary, "chosen");
@@ -163,6 +182,7 @@ static json_t *chosen_of(const char *campaign, const json_t *summary, const json
 	        json_get_text(chosen, "reason", ""), "gain", gain_of(campaign, round, metric, rounds));
 	if (json_object_get(best, "model_name")) /* of several */
 		json_object_set(out, "model", json_object_get(best, "model_name"));
+	json_object_set_new(out, "constraints_missed", missed_of(campaign, round, best));
 	shap = shap_of(campaign, round);
 	json_object_set_new(out, "contributions", shap);
 	ensemble = ensemble_of(campaign, round, metric);

@@ -2,7 +2,7 @@
  * Read only; may run beside the orchestrator. Needs no data, only what the campaign keeps.
  *
  * {version, name, campaign, state, metric, maximise, rounds: [{round, features, score, se, holdout, dropped, reason, stop}], chosen: {round, features,
- *  params, searched, score, se, holdout, reason, gain: {mean, ci_low, ci_high, relative} | null} | null, all_features, dropped: [{feature, round}], totals,
+ *  params, searched, score, se, holdout, reason, constraints_missed: sentence | null, gain: {mean, ci_low, ci_high, relative} | null} | null, all_features, dropped: [{feature, round}], totals,
  *  failures: [{cause, text, count, round, stage, trial, fold, left_out, params, output}], attempts: {cause: count}, slowest: [{round, stage, trial, folds, fits,
  *  seconds, peak_rss}], path: {round, steps, best, chosen, note} | null, stages: [{stage, title, tasks, seconds, memory}], files: {report, bundles, trials, notebook}}
  * gain: the chosen round against round 0 over the same folds, positive when it is better; interval as in engines/lofo/lofo_stats.h. */

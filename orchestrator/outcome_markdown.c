@@ -95,6 +95,11 @@ static void add_answer(struct text_buf *out, const json_t *outcome)
 		text_add(out, "No round has a usable score yet.\n\n");
 		return;
 	}
+	if (json_get_text(chosen, "constraints_missed", NULL)) {
+		text_add(out, "**Constraints are missed**: ");
+		add_escaped(out, json_get_text(chosen, "constraints_missed", ""));
+		text_add(out, ".\n\n");
+	}
 	text_addf(out, "**Round %lld**: %zu of %zu features, ", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
 	        json_array_size(json_object_get(outcome, "all_features")));
 	add_escaped(out, json_get_text(outcome, "metric", "score"));

@@ -184,6 +184,8 @@ static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_fe
 	        json_array_size(json_object_get(outcome, "all_features")));
 	if (json_array_size(json_object_get(outcome, "rounds")) > 1)
 		text_addf(out, "  why       %s\n", json_get_text(chosen, "reason", ""));
+	if (json_get_text(chosen, "constraints_missed", NULL))
+		text_addf(out, "  warning   %s\n", json_get_text(chosen, "constraints_missed", ""));
 	add_score(out, outcome);
 	text_add(out, "  with      ");
 	if (json_object_get(chosen, "model"))

@@ -93,6 +93,12 @@ static void add_sentence(const struct campaign_page *page)
 	if (json_is_object(gain))
 		text_addf(&text, " Against all features it gains %s (95 %% interval %s to %s%s). Dropped: %s.", mean, low, high, verdict(gain), names);
 	page_text(page->out, "answer", text.data);
+	if (json_get_text(page->chosen, "constraints_missed", NULL)) {
+		text_buf_release(&text);
+		text = (struct text_buf){0};
+		text_addf(&text, "The constraints are missed: %s.", json_get_text(page->chosen, "constraints_missed", ""));
+		page_text(page->out, "answer missed", text.data);
+	}
 	text_buf_release(&text);
 	free(score);
 	free(se);

@@ -54,6 +54,13 @@ same front__the_first_is_taken "$(sed -n 2p $F/front.csv | cut -d, -f1)" "$(grep
 same front__it_meets_the_constraint "$(awk -F, 'NR > 1 && ($4 > 47.5 || !$5)' $F/front.csv)" ""
 sed 's/max: 47.5/max: 1/' front.yaml >strict.yaml
 expect constraints__none_meets_them 0 'no trial meets all constraints; trial [0-9]* comes nearest' "$ORCH" start strict.yaml
+cp out strict.said
+MISSED='no trial of round 0 meets all constraints \(mae at most 1\); trial [0-9]* comes nearest'
+expect constraints__end_summary_tells 0 "warning +$MISSED" cat strict.said
+expect constraints__show_tells 0 "warning +$MISSED" "$ORCH" show strict
+expect constraints__report_tells 0 "The constraints are missed: $MISSED" cat strict/report/report.html
+expect constraints__markdown_tells 0 'Constraints are missed.*no trial of round 0 meets' "$ORCH" report --md strict
+expect constraints__met_is_no_warning 1 '' grep -q 'warning\|are missed' front/report/report.html
 sed 's/max_error\]/fit_seconds]/; s/constraints: .*/constraints: {fit_seconds: {max: 100}}/; s/engine: forest/engine: fake/; s/, trees: 10//; s/max_depth: .*}}/x: {float: [0, 1]}}}/' front.yaml >seconds.yaml
 check seconds__start "$ORCH" start seconds.yaml
 same seconds__are_recorded "$(tail -n +2 seconds/rounds/round_000/01_hpo/trials.csv | cut -d, -f5 | grep -c '^[0-9]')" 20
