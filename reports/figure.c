@@ -289,3 +289,18 @@ unsigned colour_series(size_t index)
 
 	return colours[index % (sizeof colours / sizeof *colours)];
 }
+
+/* A channel of sRGB as light. */
+static double light_of(unsigned channel)
+{
+	double value = (double)(channel & 255) / 255;
+
+	return value <= 0.04045 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4);
+}
+
+unsigned colour_on(unsigned rgb)
+{
+	double luminance = 0.2126 * light_of(rgb >> 16) + 0.7152 * light_of(rgb >> 8) + 0.0722 * light_of(rgb);
+
+	return (luminance + 0.05) * (luminance + 0.05) > 1.05 * 0.05 ? 0x000000 : 0xffffff; /* the contrast with black against that with white */
+}

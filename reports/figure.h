@@ -76,5 +76,7 @@ unsigned colour_diverging(double at);
 unsigned colour_low_high(double at);
 /* Colours for several series: 0 is the accent. */
 unsigned colour_series(size_t index);
+/* Black or white, whichever reads better on rgb: by the contrast ratio of WCAG 2, at least 4.5 on every colour. Not themed: the cell is not. */
+unsigned colour_on(unsigned rgb);
 
 #endif

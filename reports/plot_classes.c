@@ -194,13 +194,14 @@ int plot_calibration(const struct plot_source *source, struct figure *figure, st
 
 static void draw_cell(const struct chart *chart, double share, double rows, size_t r, size_t c, bool written)
 {
+	unsigned shade = colour_viridis(1 - share);
 	char number[TEXT_NUMBER_MAX];
 
-	chart_rect(chart, colour_viridis(1 - share), 100, (double)c - 0.48, (double)r - 0.48, (double)c + 0.48, (double)r + 0.48);
+	chart_rect(chart, shade, 100, (double)c - 0.48, (double)r - 0.48, (double)c + 0.48, (double)r + 0.48);
 	if (!written)
 		return;
 	figure_raise(chart->figure);
-	chart_text(chart, share > 0.5 ? 0xffffff : 0x1f2937, 10, ALIGN_CENTER, (double)c, (double)r, text_count((int64_t)rows, number));
+	chart_text(chart, colour_on(shade), 10, ALIGN_CENTER, (double)c, (double)r, text_count((int64_t)rows, number));
 }
 
 int plot_confusion(const struct plot_source *source, struct figure *figure, struct orch_err *err)

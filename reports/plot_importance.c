@@ -115,7 +115,7 @@ static void draw_matrix(const struct chart *chart, const json_t *matrix, size_t 
 			char *text = text_format("%.2f", fabs(row[c]) < 0.005 ? 0.0 : row[c]);
 
 			if (isfinite(row[c]) && c != r)
-				chart_text(chart, fabs(row[c]) > 0.6 ? 0xffffff : 0x1f2937, 9.5, ALIGN_CENTER, (double)c, (double)r, text);
+				chart_text(chart, colour_on(colour_diverging(row[c])), 9.5, ALIGN_CENTER, (double)c, (double)r, text);
 			free(text);
 		}
 		free(row);

@@ -186,6 +186,11 @@ static unsigned rank_colour(double at)
 	return colour_viridis(1 - at); /* the most important is the brightest */
 }
 
+static unsigned cell_colour(unsigned rank, size_t features)
+{
+	return rank_colour(features > 1 ? (rank - 1.0) / ((double)features - 1) : 0);
+}
+
 static void draw_ranks(struct figure *figure, const struct ranks *ranks)
 {
 	struct rank_order *order = order_ranks(ranks);
@@ -207,10 +212,10 @@ static void draw_ranks(struct figure *figure, const struct ranks *ranks)
 	for (size_t i = 0; i < shown; i++)
 		for (size_t round = 0; round < ranks->rounds; round++) {
 			unsigned rank = ranks->rank[order[i].feature * ranks->rounds + round];
-			double at = ranks->features > 1 ? (rank - 1.0) / ((double)ranks->features - 1) : 0, gap = written ? 0.04 : 0;
+			double gap = written ? 0.04 : 0;
 
 			if (rank)
-				chart_rect(&chart, rank_colour(at), 100, (double)round - 0.5 + gap / 2, (double)i - 0.5 + gap, (double)round + 0.5 - gap / 2, (double)i + 0.5 - gap);
+				chart_rect(&chart, cell_colour(rank, ranks->features), 100, (double)round - 0.5 + gap / 2, (double)i - 0.5 + gap, (double)round + 0.5 - gap / 2, (double)i + 0.5 - gap);
 		}
 	figure_raise(figure);
 	for (size_t i = 0; i < shown && written; i++)
@@ -219,7 +224,7 @@ static void draw_ranks(struct figure *figure, const struct ranks *ranks)
 
 			snprintf(number, sizeof number, "%u", rank);
 			if (rank)
-				chart_text(&chart, 2 * rank <= ranks->features + 1 ? 0x1f2937 : 0xffffff, 9.5, ALIGN_CENTER, (double)round, (double)i, number);
+				chart_text(&chart, colour_on(cell_colour(rank, ranks->features)), 9.5, ALIGN_CENTER, (double)round, (double)i, number);
 		}
 	free(order);
 	free(names);

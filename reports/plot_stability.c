@@ -11,7 +11,6 @@
 
 #define FOLDS_SHOWN 40
 #define UNITS_SHOWN 60
-#define ON_BRIGHT 0x1f2937
 
 static void release(struct csv_table *table, json_t *about)
 {
@@ -204,7 +203,7 @@ static void draw_shares(const struct chart *chart, const double *shares, size_t 
 
 			snprintf(text, sizeof text, "%.0f %%", 100 * shares[r * columns + c]);
 			if (isfinite(shares[r * columns + c]))
-				chart_text(chart, shares[r * columns + c] > 0.55 ? ON_BRIGHT : 0xffffff, 9.5, ALIGN_CENTER, (double)c, (double)r, text);
+				chart_text(chart, colour_on(share_colour(shares[r * columns + c])), 9.5, ALIGN_CENTER, (double)c, (double)r, text);
 		}
 }
 

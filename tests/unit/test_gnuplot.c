@@ -216,6 +216,47 @@ static void chart__lines_are_cut_at_the_edges(void **state)
 	figure_release(figure);
 }
 
+/* sRGB's curve as a plain power: near enough to show that the choice is the better one. */
+static double luminance(unsigned rgb)
+{
+	return 0.2126 * pow((rgb >> 16 & 255) / 255.0, 2.2) + 0.7152 * pow((rgb >> 8 & 255) / 255.0, 2.2) + 0.0722 * pow((rgb & 255) / 255.0, 2.2);
+}
+
+static void assert_reads(unsigned cell)
+{
+	double text = luminance(colour_on(cell)), ground = luminance(cell), contrast = (fmax(text, ground) + 0.05) / (fmin(text, ground) + 0.05);
+
+	if (contrast < 4.4)
+		fail_msg("text #%06x on #%06x has a contrast of %.2f", colour_on(cell), cell, contrast);
+}
+
+static void colour_on__reads_on_every_shade(void **state)
+{
+	(void)state;
+	for (int i = 0; i <= 63; i++)
+		assert_reads(colour_viridis(i / 63.0));
+	for (int i = -20; i <= 20; i++)
+		assert_reads(colour_diverging(i / 20.0));
+	assert_int_equal(colour_on(0x2fb47c), 0x000000); /* the green of two thirds: white has 2.6 there */
+	assert_int_equal(colour_on(colour_viridis(0)), 0xffffff);
+}
+
+static void colour_on__stays_black_on_dark_pages(void **state)
+{
+	struct figure *figure = figure_new("cell", 200, 100);
+	size_t length;
+	char *svg;
+
+	(void)state;
+	figure_rect(figure, 0xfde725, 100, 20, 20, 180, 80);
+	figure_text(figure, &(struct figure_style){.rgb = colour_on(0xfde725), .size = 11}, 100, 50, "77 %");
+	svg = draw(figure, GNUPLOT_SVG, &length);
+	assert_non_null(strstr(svg, "<g fill=\"#000000\""));
+	assert_null(strstr(svg, ".orch-plot [fill=\"#000000\"]")); /* the cell is as bright there */
+	free(svg);
+	figure_release(figure);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +269,8 @@ int main(void)
 		cmocka_unit_test(text_shortened__keeps_both_ends_and_fits),
 		cmocka_unit_test(chart_ticks__are_round_and_inside),
 		cmocka_unit_test(chart__lines_are_cut_at_the_edges),
+		cmocka_unit_test(colour_on__reads_on_every_shade),
+		cmocka_unit_test(colour_on__stays_black_on_dark_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
