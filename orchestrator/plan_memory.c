@@ -113,15 +113,28 @@ static int fit_bytes(const struct spec *spec, const struct study *study, const s
 	return 0;
 }
 
+/* The members' predictions as stage_ensemble.c holds them: of a fold and what they are combined to; for weights those of all folds at once, with two sums. */
+static void ensemble_bytes(const struct spec *spec, const struct study *study, uint64_t *fold, uint64_t *weights)
+{
+	uint64_t members = spec->ensemble.method == SPEC_ENSEMBLE_NONE ? 0 : spec->ensemble.models ? spec->model_count : spec->ensemble.top;
+	uint64_t rows = study->frame->rows, outputs = study->task == ENGINE_CLASSIFICATION ? study->classes : study->outputs;
+	uint64_t each = 8 * outputs + sizeof(double) + sizeof(uint32_t), of_fold = rows / (study->split->k ? study->split->k : 1) + 1;
+
+	of_fold = most(of_fold, study->holdout_rows);
+	*fold = members ? (members + 1) * of_fold * each + of_fold * 8 * (study->target_count + 2) : 0;
+	*weights = members && spec->ensemble.method == SPEC_ENSEMBLE_WEIGHTED ? study->split->repeats * (rows - study->holdout_rows) * (members * each + 2 * 8 * outputs) : 0;
+}
+
 /* The largest of: the table of trials, the predictions of all rows. Twice its cells: DuckDB packs them again when it writes Parquet. */
 static uint64_t write_bytes(const struct spec *spec, const struct study *study, const struct search *search)
 {
 	uint64_t per_row = 8ull * (2 + 2 * study->target_count + study->classes), rows = (uint64_t)study->frame->rows;
 	uint64_t trials = search_configurations(search), per_trial = 8ull * (spec->hpo.axis_count + study->folds + 4);
-	uint64_t table = trials > WRITER_MOST / per_trial ? WRITER_MOST : trials * per_trial;
+	uint64_t fold, weights, table = trials > WRITER_MOST / per_trial ? WRITER_MOST : trials * per_trial;
 
 	table = 2 * most(table, rows * per_row);
-	return WRITER_BYTES + (table < WRITER_MOST ? table : WRITER_MOST);
+	ensemble_bytes(spec, study, &fold, &weights);
+	return WRITER_BYTES + most((table < WRITER_MOST ? table : WRITER_MOST) + fold, weights);
 }
 
 int plan_memory(const struct spec *spec, const struct study *study, const struct search *search, struct plan_memory *out, struct orch_err *err)

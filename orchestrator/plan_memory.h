@@ -9,7 +9,7 @@
 struct plan_memory {
 	uint64_t base;  /* of a worker that has read its setup */
 	uint64_t fit;   /* on top of it, by the engine's statement; 0: the engine states nothing */
-	uint64_t write; /* of a worker that writes the largest table of a stage */
+	uint64_t write; /* of a worker that writes the largest table of a stage, or combines the members of an ensemble */
 };
 int plan_memory(const struct spec *spec, const struct study *study, const struct search *search, struct plan_memory *out, struct orch_err *err);
 /* The engine's statement for tasks of the search: all trials of a group at once. */

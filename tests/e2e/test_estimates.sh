@@ -16,7 +16,10 @@ number() { grep -oE "\"$1\": *[0-9]+" | head -n 1 | grep -oE '[0-9]+$'; }
 spec linear diabetes.csv y '{engine: ridge}' '{alpha: [0.1, 1, 10, 100]}'
 spec boosted diamonds_sample.csv price '{engine: xgboost, trees: 40}' '{max_depth: [3, 6], learning_rate: [0.1, 0.3]}'
 spec forest diamonds_sample.csv price '{engine: forest, trees: 20}' '{max_depth: [4, 12]}'
-for name in linear boosted forest; do
+awk 'BEGIN {srand(1); print "a,b,c,y"; for (i = 0; i < 60000; i++) {a = rand(); b = rand(); print a "," b "," rand() "," a * b + rand() / 9}}' >many.csv
+DATA=. spec ensemble many.csv y '{engine: ridge}' '{alpha: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]}'
+printf '%s\n' 'ensemble: {method: weighted, top: 16}' 'lofo: {enabled: false}' >>ensemble.yaml # what its members predicted is most of the memory
+for name in linear boosted forest ensemble; do
 	planned=$("$ORCH" plan --json $name.yaml 2>/dev/null | tr -d '\n' | grep -oE '"memory": *\{[^}]*\}' | number worker)
 	expect "${name}__runs" 0 '' "$ORCH" start -q $name.yaml
 	happened=$(grep -oE '"peak_rss": *[0-9]+' $name/telemetry/round_000.jsonl | grep -oE '[0-9]+$' | sort -n | tail -n 1)
