@@ -351,6 +351,22 @@ static int add_variant(const struct fit_plan *plan, uint64_t variant, json_t *va
 	return 0;
 }
 
+/* Whose predictions the fits of a LOFO task are compared with row by row: a name for each of its folds. */
+static json_t *baseline_names(const struct fit_plan *plan, unsigned fold_first, unsigned fold_count)
+{
+	json_t *names = json_array();
+	char key[16];
+
+	for (unsigned f = 0; f < fold_count; f++) {
+		json_t *name;
+
+		snprintf(key, sizeof key, "%d", plan->folds[fold_first + f]);
+		name = json_object_get(plan->request.baseline, key);
+		json_array_append_new(names, name ? json_incref(name) : json_null());
+	}
+	return names;
+}
+
 /* 1 and *task: variants x the folds of those positions. */
 static int fill_line(const struct fit_plan *plan, uint64_t group, unsigned fold_first, unsigned fold_count, json_t *variants, struct task *task)
 {
@@ -365,6 +381,8 @@ static int fill_line(const struct fit_plan *plan, uint64_t group, unsigned fold_
 	        fits > 1, "predictions", plan->keeps_files, "save_model",
 	        plan->keeps_files && plan->folds[fold_first] < 0 && section_of(plan, group) == plan->sections /* of the chosen one only */, "scratch", plan->request.scratch,
 	        "folds", folds, "variants", variants);
+	if (plan->request.baseline)
+		json_object_set_new(line, "baseline", baseline_names(plan, fold_first, fold_count));
 	*task = (struct task){.kind = TASK_FIT, .stage = plan->request.stage, .group = (int64_t)group, .fit_count = fits, .line = line, .needs_setup = true,
 	        .parts = 1, .allowance = section_of(plan, group)->engine->external ? PROGRAM_ALLOWANCE : 0};
 	return 1;

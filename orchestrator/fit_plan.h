@@ -33,6 +33,7 @@ struct fit_plan_request {
 	const json_t *params;
 	const json_t *left_out;
 	const json_t *members; /* 03: [{trial, params, ..}] of an ensemble, the chosen trial first; or NULL */
+	const json_t *baseline; /* 04: {"fold": name of its predictions in scratch}, of the folds that have them; NULL: of none */
 	const char *set; /* 05: name of the set left out, as the ledger keeps it; NULL: "" */
 	enum fit_plan_folds folds;
 	const char *scratch; /* folder for files of fits */

@@ -147,6 +147,8 @@ int plan_memory(const struct spec *spec, const struct study *study, const struct
 	/* targets, truth and weights, the folds of all repeats, and the rows and predictions of the fold that is scored */
 	memory.base = WORKER_BYTES + study->frame->rows * (8ull * (study->outputs + study->target_count + 1) + study->split->repeats) +
 	              study->frame->rows / (study->folds ? study->folds : 1) * 8ull * 4;
+	if (spec->lofo.enabled) /* the baseline's predictions of a fold, what they lose, and groups of rows */
+		memory.base += study->frame->rows / (study->folds ? study->folds : 1) * 8ull * (6 + study->outputs + study->classes);
 	*out = memory;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* One round from its first task to its publication: the graph of its stages, their tasks, their results.
  *
- * A stage is  waiting -> fitting -> writing -> committed.  It fits when the stages in fits_after are committed; it is written by a worker, or
+ * A stage is  waiting -> fitting -> writing -> committed.  It fits when the stages in fits_after are committed (04_lofo: and
+ * the baseline's folds are fitted, whose predictions it compares with); it is written by a worker, or
  * part by part by several, when its fits are done and the stages in write_after are committed; it is committed by a rename. Any stage that is ready is served, in
  * table order, so diagnostics run beside LOFO on whatever worker is free. */
 #include "orchestrator/round_run.h"
@@ -39,7 +40,7 @@ struct load {
 	size_t stale_count;
 };
 
-static bool files_hold(const struct round_run *run, const struct ledger_fit *fit)
+bool round_run_files_hold(const struct round_run *run, const struct ledger_fit *fit)
 {
 	json_t *files = NULL, *file;
 	bool hold = true;
@@ -83,7 +84,7 @@ static int load_fit(void *context, const struct ledger_fit *fit, struct orch_err
 	if (!fit_plan_find(plan, fit->trial, fit->fold, fit->left_out, &number))
 		return load->stage == STAGE_DROPPED && run->sets ? 0 /* of another set than the plan's */ : orch_fail(err, ORCH_EDAMAGED, "the ledger has a fit of round %u stage %s (trial %lld, fold %d, without \"%s\") that this campaign "
 		        "does not plan", fit->round, fit->stage, (long long)fit->trial, fit->fold, fit->left_out);
-	if (with_files && !files_hold(run, fit)) {
+	if (with_files && !round_run_files_hold(run, fit)) {
 		void *grown = mem_array_grow(load->stale, load->stale_count + 1, sizeof *load->stale);
 
 		if (!grown)
@@ -369,7 +370,8 @@ static int next(void *context, struct task *task, struct orch_err *err)
 
 		if (committed(run, bit(s)) || (!stage->parts && (run->writing & bit(s))))
 			continue;
-		if (stage->has_fits && !(run->opened & bit(s)) && committed(run, stage->fits_after)) {
+		if (stage->has_fits && !(run->opened & bit(s)) && committed(run, stage->fits_after) &&
+		        (s != STAGE_LOFO || round_run_lofo_may_start(run))) {
 			code = open_fits(run, s, err);
 			if (code)
 				return code;
@@ -534,12 +536,35 @@ static int keep_stage(struct round_run *run, enum stage_id stage, struct orch_er
 	return code;
 }
 
+static int check_baseline(void *context, const struct ledger_fit *fit, struct orch_err *err)
+{
+	(void)err;
+	return fit->fold >= 0 && !round_run_files_hold(context, fit); /* 1 ends the walk */
+}
+
+/* Fits of LOFO are compared row by row with the baseline's predictions: a baseline whose files are gone is done again while there are such fits to do. */
+static int keep_baseline(struct round_run *run, struct orch_err *err)
+{
+	int code;
+
+	if (!committed(run, bit(STAGE_BASELINE)) || committed(run, bit(STAGE_LOFO)) || !run->campaign->spec->lofo.enabled)
+		return 0;
+	code = ledger_each_fit(run->campaign->ledger, run->round, stage_table[STAGE_BASELINE].name, check_baseline, run, err);
+	if (code != 1)
+		return code;
+	text_addf(&run->campaign->kept, "round %u %s: done again: LOFO needs its predictions, and files in scratch/ do not hold\n", run->round,
+	        stage_table[STAGE_BASELINE].name);
+	return drop_stage(run, STAGE_BASELINE, err);
+}
+
 static int keep_stages(struct round_run *run, struct orch_err *err)
 {
 	int code = 0;
 
 	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
 		code = keep_stage(run, s, err);
+	if (!code)
+		code = keep_baseline(run, err);
 	/* A stage that was kept although one it rests on was not is written again with it. */
 	for (unsigned s = 0; s < STAGE_COUNT && !code; s++)
 		if (committed(run, bit(s)) && !committed(run, rests_on(s)))
@@ -629,6 +654,7 @@ void round_run_close(struct round_run *run)
 	json_decref(run->members);
 	json_decref(run->dropped);
 	json_decref(run->left_out);
+	json_decref(run->baseline);
 	drop_sets_close(run->sets);
 	adaptive_folds_close(run->adaptive);
 	search_phases_close(run->phases);

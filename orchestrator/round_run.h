@@ -29,6 +29,7 @@ struct round_run {
 	uint64_t given[STAGE_COUNT], written[STAGE_COUNT]; /* bits by part of a stage */
 	int64_t trial;                       /* the chosen one, once 01_hpo is committed */
 	json_t *params, *members, *dropped; /* members: of an ensemble, or NULL */
+	json_t *baseline; /* {"fold": file of the baseline's predictions}, once LOFO is opened */
 	struct adaptive_folds *adaptive; /* 04_lofo may do with fewer folds, or NULL */
 	struct drop_sets *sets;  /* 05_dropped tries several, or NULL */
 	json_t *left_out; /* of the set under way */
@@ -53,7 +54,10 @@ void round_run_close(struct round_run *run); /* keeps finished stages in the wor
 int round_run_note_trial(struct round_run *run, const struct search_fit *fit, bool record, struct orch_err *err);
 int round_run_open_phases(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);
 /* Gives the plan of 04_lofo its gate, where not every fit may be needed; a fit of any stage has ended (NaN: failed). */
+bool round_run_files_hold(const struct round_run *run, const struct ledger_fit *fit); /* the fit's files in scratch, as it left them */
 int round_run_open_lofo(struct round_run *run, struct fit_plan_request *request, struct orch_err *err);
+/* LOFO compares row by row with the baseline's predictions, so those come first. */
+bool round_run_lofo_may_start(const struct round_run *run);
 void round_run_note_lofo(struct round_run *run, enum stage_id stage, const char *left_out, int fold, double score);
 void round_run_show_stage(struct round_run *run, enum stage_id stage);
 /* Are a fit's seconds among what the search optimises or keeps to? They are recorded once, with its other metrics. */

@@ -95,7 +95,7 @@ const struct spec_key spec_keys[] = {
 	{"ensemble.top", SPEC_INT, "3", 2, 32, NULL, NULL, "how many are combined, the best one included", NULL, NULL},
 	{"ensemble.from", SPEC_CHOICE, "\"auto\"", 0, 0, "auto models trials", NULL, "the best trial of each model, or the best trials; auto: models where there are several", NULL, NULL},
 
-	{"lofo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "leave-one-feature-out importance", NULL, NULL},
+	{"lofo", SPEC_SECTION, "{}", 0, 0, NULL, NULL, "leave-one-feature-out importance: tested over folds, described over held-out rows", NULL, NULL},
 	{"lofo.enabled", SPEC_BOOL, "true", 0, 0, NULL, NULL, "false: no importance, and so no elimination", NULL, NULL},
 	{"lofo.adaptive", SPEC_BOOL, "false", 0, 0, NULL, NULL, "folds one at a time: a feature that is clearly worth keeping gets no more", NULL, NULL},
 	{"lofo.groups", SPEC_OWN, "{}", 0, 0, NULL, NULL, "features left out together: name: [features]; auto, or auto: 0.8, groups what is correlated in rank", spec_take_groups, GROUPS},

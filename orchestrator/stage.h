@@ -71,6 +71,8 @@ int stage_counts(const char *round_folder, struct ledger *ledger, unsigned round
 int stage_write_predictions(const struct stage_context *context, enum stage_id stage, const char *left_out, struct orch_err *err);
 
 /* Rows and the engine's outputs (probabilities of classes) of a fit's file in scratch; arrays are the arena's. */
+int stage_read_predictions(const struct study *study, const char *path, struct arena *arena, uint32_t **rows, size_t *count, double **prediction,
+        struct orch_err *err); /* a file by its path */
 int stage_load_predictions(const struct stage_context *context, const char *name, struct arena *arena, uint32_t **rows, size_t *count, double **prediction,
         struct orch_err *err);
 /* A table as predictions.parquet is; then rows of a slot (fold, or the last: holdout). The caller commits or aborts it. */

@@ -384,11 +384,9 @@ static int load_outputs(const struct frame *frame, unsigned outputs, struct aren
 	return 0;
 }
 
-int stage_load_predictions(const struct stage_context *context, const char *name, struct arena *arena, uint32_t **rows, size_t *count, double **prediction,
+int stage_read_predictions(const struct study *study, const char *path, struct arena *arena, uint32_t **rows, size_t *count, double **prediction,
         struct orch_err *err)
 {
-	const struct study *study = context->study;
-	char *path = scratch_file(context, name);
 	struct frame *frame = NULL;
 	int code = frame_open(path, true, &frame, err);
 
@@ -397,6 +395,15 @@ int stage_load_predictions(const struct stage_context *context, const char *name
 	if (!code)
 		*count = frame->rows;
 	frame_close(frame);
+	return code;
+}
+
+int stage_load_predictions(const struct stage_context *context, const char *name, struct arena *arena, uint32_t **rows, size_t *count, double **prediction,
+        struct orch_err *err)
+{
+	char *path = scratch_file(context, name);
+	int code = stage_read_predictions(context->study, path, arena, rows, count, prediction, err);
+
 	free(path);
 	return code;
 }

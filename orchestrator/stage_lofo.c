@@ -1,5 +1,7 @@
 /* 04_lofo: what each feature (or group) is worth, and what the next round does without.
- * lofo.csv / lofo.parquet: one row a unit, most important first. folds.csv: the paired scores behind them. drop.json: the decision.
+ * lofo.csv / lofo.parquet: one row a unit, most important first; row_delta_mean, row_delta_se and rows_worse describe what leaving it out does to single
+ * held-out rows (engines/lofo/row_deltas.h), by the loss that row_loss names; they prove nothing about zero.
+ * folds.csv: the paired scores behind them. drop.json: the decision.
  * adaptive.json, where the campaign asks for adaptive folds: what they saved, and by which rule. path.*: elimination_path.h. */
 #include <limits.h>
 #include <math.h>
@@ -11,6 +13,7 @@
 #include "engines/rfe/rfe.h"
 #include "orchestrator/adaptive_folds.h"
 #include "orchestrator/elimination_path.h"
+#include "orchestrator/row_losses.h"
 #include "orchestrator/stage.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -25,6 +28,7 @@ struct lofo {
 	unsigned *fitted;  /* folds of each unit, failed ones included */
 	int64_t trial;     /* the chosen configuration */
 	bool *unused;      /* units x folds: the model does not use the unit, so nothing was fitted and the score is the same */
+	struct row_deltas *rows; /* units x folds: what happens to single rows; rows 0: not known */
 	bool measured; /* there are LOFO fits at all */
 };
 
@@ -40,6 +44,24 @@ static int take_search(void *data, const struct ledger_fit *fit, struct orch_err
 	return 0;
 }
 
+/* The model is the same without the unit: so is what it says of every row. */
+static int gather_unchanged(struct lofo *lofo, struct orch_err *err)
+{
+	struct row_deltas *unchanged = mem_must(lofo->folds + 1, sizeof *unchanged);
+	int code = 0;
+
+	for (size_t i = 0; !code && i < lofo->units * lofo->folds; i++) {
+		size_t fold = i % lofo->folds;
+
+		if (lofo->unused[i] && !(unchanged[fold].rows > 0))
+			code = row_losses_unchanged(lofo->context->study, (int)fold, &unchanged[fold], err);
+		if (!code && lofo->unused[i])
+			lofo->rows[i] = unchanged[fold];
+	}
+	free(unchanged);
+	return code;
+}
+
 /* Units that a program said its model does not use. */
 static int gather_unused(struct lofo *lofo, struct orch_err *err)
 {
@@ -52,6 +74,18 @@ static int gather_unused(struct lofo *lofo, struct orch_err *err)
 	for (size_t i = 0; !code && i < lofo->units * lofo->folds; i++)
 		if (lofo->unused[i])
 			lofo->without[i] = lofo->with[i % lofo->folds];
+	return code ? code : gather_unchanged(lofo, err);
+}
+
+/* Fits of an earlier orch, and of programs that only gave a score, have none. */
+static int take_rows(const struct ledger_fit *fit, struct row_deltas *out, struct orch_err *err)
+{
+	json_t *metrics = NULL;
+	int code = fit->metrics ? json_parse(fit->metrics, strlen(fit->metrics), "ledger", &metrics, err) : 0;
+
+	if (!code)
+		row_losses_read(metrics, out);
+	json_decref(metrics);
 	return code;
 }
 
@@ -64,8 +98,12 @@ static int take_fit(void *data, const struct ledger_fit *fit, struct orch_err *e
 	if (!unit || fit->fold < 0 || (size_t)fit->fold >= lofo->folds)
 		return orch_fail(err, ORCH_EDAMAGED, "the ledger has a LOFO fit without \"%s\", fold %d, which the round does not have", fit->left_out, fit->fold);
 	lofo->fitted[unit - study->units]++;
-	if (fit->state == LEDGER_DONE)
-		lofo->without[(size_t)(unit - study->units) * lofo->folds + (size_t)fit->fold] = fit->score;
+	if (fit->state == LEDGER_DONE) {
+		size_t at = (size_t)(unit - study->units) * lofo->folds + (size_t)fit->fold;
+
+		lofo->without[at] = fit->score;
+		return take_rows(fit, &lofo->rows[at], err);
+	}
 	return 0;
 }
 
@@ -115,6 +153,27 @@ static void put_rank_range(struct table_file *table, const struct lofo *lofo, si
 	}
 }
 
+/* Over the pairs of folds behind the unit's other numbers; nothing when one of them has no rows to tell of. */
+static void put_rows(struct table_file *table, const struct lofo *lofo, size_t unit)
+{
+	const struct study *study = lofo->context->study;
+	struct row_deltas *folds = mem_must(lofo->folds + 1, sizeof *folds);
+	struct row_deltas_stat stat;
+	bool known = lofo->stats[unit].pairs > 0;
+
+	for (size_t f = 0; f < lofo->folds; f++)
+		if (isfinite(lofo->with[f]) && isfinite(lofo->without[unit * lofo->folds + f])) {
+			folds[f] = lofo->rows[unit * lofo->folds + f];
+			known = known && folds[f].rows > 0;
+		}
+	stat = row_deltas_stat(folds, lofo->folds, study->split->k);
+	free(folds);
+	table_file_double(table, known ? stat.mean : NAN);
+	table_file_double(table, known ? stat.se : NAN);
+	table_file_double(table, known ? stat.worse : NAN);
+	table_file_text(table, known && isfinite(stat.mean) ? metric_row_loss(study->metric)->name : NULL);
+}
+
 static void put_unit(struct table_file *table, const struct lofo *lofo, size_t unit, uint64_t saved)
 {
 	const struct lofo_stat *stat = &lofo->stats[unit];
@@ -128,6 +187,7 @@ static void put_unit(struct table_file *table, const struct lofo *lofo, size_t u
 	put_rank_range(table, lofo, unit);
 	table_file_int(table, (int64_t)lofo->context->study->units[unit].count);
 	table_file_int(table, (int64_t)saved);
+	put_rows(table, lofo, unit);
 	table_file_end_row(table);
 }
 
@@ -135,7 +195,8 @@ static int write_table(const struct lofo *lofo, struct orch_err *err)
 {
 	static const struct table_column columns[] = {{"feature", TABLE_TEXT}, {"delta_mean", TABLE_DOUBLE}, {"delta_sd", TABLE_DOUBLE}, {"ci_low", TABLE_DOUBLE},
 	        {"ci_high", TABLE_DOUBLE}, {"p", TABLE_DOUBLE}, {"p_adjusted", TABLE_DOUBLE}, {"p_bh", TABLE_DOUBLE}, {"score_without", TABLE_DOUBLE}, {"rank", TABLE_INT32},
-	        {"folds_used", TABLE_INT32}, {"rank_best", TABLE_INT32}, {"rank_worst", TABLE_INT32}, {"features", TABLE_INT32}, {"fits_saved", TABLE_INT64}};
+	        {"folds_used", TABLE_INT32}, {"rank_best", TABLE_INT32}, {"rank_worst", TABLE_INT32}, {"features", TABLE_INT32}, {"fits_saved", TABLE_INT64},
+	        {"row_delta_mean", TABLE_DOUBLE}, {"row_delta_se", TABLE_DOUBLE}, {"rows_worse", TABLE_DOUBLE}, {"row_loss", TABLE_TEXT}};
 	char *parquet = file_join(lofo->context->folder, "lofo.parquet"), *csv = file_join(lofo->context->folder, "lofo.csv");
 	const struct engine *engine = engine_find(lofo->context->study->spec->models[lofo->context->study->model].engine);
 	bool shares = engine->shares & ENGINE_SHARE_LEFT_OUT;
@@ -320,6 +381,7 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err)
 	lofo.fold_rank = mem_must(lofo.units * lofo.folds + 1, sizeof *lofo.fold_rank);
 	lofo.fitted = mem_must(lofo.units + 1, sizeof *lofo.fitted);
 	lofo.unused = mem_must(lofo.units * lofo.folds + 1, sizeof *lofo.unused);
+	lofo.rows = mem_must(lofo.units * lofo.folds + 1, sizeof *lofo.rows);
 	code = gather(&lofo, err);
 	if (!code)
 		code = write_table(&lofo, err);
@@ -337,5 +399,6 @@ int stage_lofo_write(const struct stage_context *context, struct orch_err *err)
 	free(lofo.fold_rank);
 	free(lofo.fitted);
 	free(lofo.unused);
+	free(lofo.rows);
 	return code;
 }

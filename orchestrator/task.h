@@ -5,6 +5,8 @@
  *   {"type":"fit","id":I,"stage":S,"model":M,"attempt":A,"seed":U,"shared":B,"predictions":B,"save_model":B,"scratch":DIR,
  *    "folds":[..],"variants":[{"trial":T,"params":{..},"left_out":[..]},..]}
  *       of 09_stability a variant has "seed_repeat":S, another seed of the model, or "share":X, of each fold's training rows
+ *       of 04_lofo "baseline":[NAME or null,..], of each fold the baseline's predictions in scratch: results have "row_deltas" among their metrics
+ *       (row_losses.h)
  *       one fit of a search whose pruner looks at values of fits under way: "limits":[[step,worst],..], what ends it (fit_curve.h)
  *       several small jobs in one message: "jobs":[n,..] variants of each in turn, and "folds_together":B, whether a job has all folds or one at a time
  *   {"type":"write","id":I,"round":N,"stage":S,"campaign":DIR,"work":DIR,"folder":DIR}      write a stage's artifacts into folder;

@@ -8,6 +8,7 @@
 
 #include "engines/address.h"
 #include "engines/split/subset.h"
+#include "orchestrator/row_losses.h"
 #include "orchestrator/variations.h"
 #include "orchestrator/worker.h"
 #include "storage/base/file.h"
@@ -32,6 +33,7 @@ struct fit_task {
 	bool predictions, save_model;
 	json_t *features_used; /* of the answer under way, or NULL */
 	const char *scratch;
+	struct row_losses row_losses; /* of the baseline, on the fold of the last answer */
 	/* of the job under way: where its folds and variants begin in the task */
 	size_t fold_offset, variant_offset;
 	size_t answers;
@@ -251,6 +253,22 @@ static const char *first_not_finite(const struct fit_task *fit, const struct eng
 	return NULL;
 }
 
+/* What leaving the variant's features out does to single rows, where the task names predictions to compare with. */
+static int note_row_deltas(struct fit_task *fit, const struct engine_fold *rows, const struct metric_input *in, json_t *metrics, struct orch_err *err)
+{
+	size_t fold = (size_t)(rows - fit->rows);
+	const char *name = json_string_value(json_array_get(json_object_get(fit->line, "baseline"), fold));
+	char *path;
+	int code;
+
+	if (!name)
+		return 0;
+	path = file_join(fit->scratch, name);
+	code = row_losses_load(&fit->row_losses, fit->worker->study, path, rows, err);
+	free(path);
+	return code ? code : row_losses_note(&fit->row_losses, fit->worker->study->metric, in, metrics, err);
+}
+
 static int score_answer(struct fit_task *fit, size_t variant, int fold, const struct engine_fold *rows, const struct engine_answer *answer, struct orch_err *err)
 {
 	struct worker *worker = fit->worker;
@@ -277,6 +295,8 @@ static int score_answer(struct fit_task *fit, size_t variant, int fold, const st
 			note_rows(fit, rows, metrics);
 			if (!isfinite(score) && fold >= 0)
 				bad = "the metric is undefined on this fold (one class only, or a constant truth?)";
+			if (!bad)
+				code = note_row_deltas(fit, rows, &in, metrics, err);
 		}
 	}
 	if (!code && !bad)
@@ -494,6 +514,7 @@ int worker_fit(struct worker *worker, const json_t *task, struct orch_err *err)
 		free((void *)fit.rows[i].train);
 		free((void *)fit.rows[i].test);
 	}
+	row_losses_release(&fit.row_losses);
 	free(fit.rows);
 	free(fit.folds);
 	free(fit.variants);

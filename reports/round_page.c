@@ -204,9 +204,34 @@ static bool few_folds(const struct csv_table *lofo)
 	return most < 10;
 }
 
+/* The loss that single rows are compared by, or NULL: none is. */
+static const char *row_loss(const struct csv_table *lofo)
+{
+	for (size_t r = 0; r < lofo->rows; r++) {
+		const char *name = csv_table_cell(lofo, r, "row_loss");
+
+		if (name && name[0])
+			return name;
+	}
+	return NULL;
+}
+
+static void add_row_note(struct text_buf *out, const char *loss)
+{
+	char *note = text_format("Loss of a row: how much more a held-out row loses without the feature (%s), on the mean, with its standard error over rows, or over groups of rows "
+	        "where the folds keep them together, and the share of rows that get worse. They describe; they prove nothing about zero: where a feature is worth nothing, "
+	        "the standard error vanishes with the difference.", loss);
+
+	page_text(out, "sub", note);
+	free(note);
+}
+
 static void add_importance(struct text_buf *out, const struct csv_table *lofo)
 {
-	static const char *const headers[] = {"feature", "rank", "gain", "", "95 % low", "95 % high", "p (Holm)", "p (BH)", "folds", "score without"};
+	static const char *const headers[] = {"feature", "rank", "gain", "", "95 % low", "95 % high", "p (Holm)", "p (BH)", "folds", "score without", "loss of a row", "s.e.",
+	        "rows worse"};
+	static const char *const row_columns[] = {"row_delta_mean", "row_delta_se", "rows_worse"};
+	const char *loss = row_loss(lofo);
 	double least = 0, most = 0;
 
 	page_section(out, "Features", few_folds(lofo) ? "gain in the score from having it, against the same folds without it; whiskers are 95 % Nadeau-Bengio intervals. So few folds "
@@ -217,7 +242,7 @@ static void add_importance(struct text_buf *out, const struct csv_table *lofo)
 		least = low < least ? low : least;
 		most = high > most ? high : most;
 	}
-	page_table_begin(out, headers, 10, "0110111111");
+	page_table_begin(out, headers, loss ? 13 : 10, "0110111111111");
 	for (size_t r = 0; r < lofo->rows; r++) {
 		page_row_begin(out);
 		page_cell(out, csv_table_cell(lofo, r, "feature"), 0);
@@ -230,9 +255,13 @@ static void add_importance(struct text_buf *out, const struct csv_table *lofo)
 		page_cell(out, csv_table_cell(lofo, r, "p_bh"), 1);
 		page_cell(out, csv_table_cell(lofo, r, "folds_used"), 1);
 		page_cell(out, csv_table_cell(lofo, r, "score_without"), 1);
+		for (size_t c = 0; loss && c < 3; c++)
+			page_cell(out, csv_table_cell(lofo, r, row_columns[c]), 1);
 		page_row_end(out);
 	}
 	page_table_end(out);
+	if (loss)
+		add_row_note(out, loss);
 }
 
 /* ---- tables ---- */

@@ -35,4 +35,16 @@ bool metric_better(const struct metric *metric, double a, double b); /* a strict
 /* Difference that is positive when `with` is better than `without`, whatever the direction. */
 double metric_gain(const struct metric *metric, double with, double without);
 
+/* What one row costs, 0 or more, smaller is better whatever the metric's direction: the loss that the metric is a mean of (rmse: the squared
+ * error), or for a metric that is none the one that comes nearest (auc: the log loss). One of part and fill. */
+struct metric_row_loss {
+	const char *name;
+	const char *help; /* one line: what it is, unit */
+	double (*part)(double truth, double prediction); /* of one output; the row's loss is the mean over outputs */
+	void (*fill)(const struct metric_input *in, double *out);
+};
+const struct metric_row_loss *metric_row_loss(const struct metric *metric); /* every metric of the table has one */
+/* out: room for in->n. NaN where the loss is undefined (a truth of 0 for a relative error). Weights play no part. */
+void metric_row_losses(const struct metric_row_loss *loss, const struct metric_input *in, double *out);
+
 #endif
