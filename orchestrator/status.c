@@ -72,6 +72,7 @@ static int count_all(struct ledger *ledger, struct counting *counting, int64_t *
 	return code;
 }
 
+/* Of the last of so many rounds; null: none. */
 static json_t *best_of(const char *campaign, unsigned rounds)
 {
 	char *name = text_format("rounds/round_%03u/01_hpo/best.json", rounds ? rounds - 1 : 0);
@@ -138,6 +139,32 @@ static void no_work_under_way(json_t *status)
 	json_object_set_new(status, "stages", json_array());
 }
 
+/* A campaign may end before all that was planned at most is done. */
+static void set_total(json_t *count)
+{
+	if (json_is_object(count))
+		json_object_set_new(count, "total", json_integer(json_get_int(count, "done", 0) + json_get_int(count, "failed", 0) + json_get_int(count, "pruned", 0)));
+}
+
+/* Of a finished campaign: the best is that of the chosen round, not of the last one. */
+static void tell_end(const char *campaign, const json_t *summary, json_t *status)
+{
+	const json_t *chosen = json_object_get(summary, "chosen");
+	json_t *best;
+
+	set_total(json_object_get(status, "trials"));
+	set_total(json_object_get(status, "fits"));
+	if (!json_is_object(chosen))
+		return;
+	best = best_of(campaign, (unsigned)json_get_int(chosen, "round", 0) + 1);
+	if (json_is_object(best)) {
+		json_object_set(best, "round", json_object_get(chosen, "round"));
+		json_object_set(best, "score", json_object_get(chosen, "score"));
+		json_object_set(status, "best", best);
+	}
+	json_decref(best);
+}
+
 static void add_age(const char *campaign, json_t *status)
 {
 	char *path = file_join(campaign, "status.json");
@@ -180,6 +207,8 @@ int status_read(const char *campaign, json_t **out, struct orch_err *err)
 	json_object_set_new(status, "state", json_string(state)); /* state may have been the old value's own text: gone from here on */
 	if (!running)
 		no_work_under_way(status);
+	if (!strcmp(json_get_text(status, "state", ""), "done"))
+		tell_end(campaign, summary, status);
 	json_object_del(status, "rates"); /* for resume only */
 	json_object_set_new(status, "holder", holder_json(&holder, alive, elsewhere));
 	json_object_set_new(status, "campaign", json_string_nocheck(campaign));

@@ -240,6 +240,42 @@ static void status__needs_no_ledger(void **state)
 	expect_state("done");
 }
 
+static void put_in_round(const char *name, const char *text)
+{
+	char *path = file_join(folder, name), *parent = file_folder(path);
+
+	assert_int_equal(file_make_folders(parent, NULL), 0);
+	put(name, text);
+	free(parent);
+	free(path);
+}
+
+/* The last round is not the one that was chosen, and less was done than planned at most. */
+static void status__a_finished_one_tells_the_chosen_round(void **state)
+{
+	json_t *status, *best;
+
+	(void)state;
+	put("lock", "{}\n");
+	put("summary.json", "{\"done\": true, \"chosen\": {\"round\": 1, \"score\": 44.25}}");
+	put_in_round("rounds/round_001/01_hpo/best.json", "{\"trial\": 7, \"metric\": \"mae\", \"score\": 44.5, \"searched\": {\"trees\": 9}}");
+	put_status("done");
+	status = read_status();
+	best = json_object_get(status, "best");
+	assert_int_equal(json_get_int(best, "round", -1), 1);
+	assert_int_equal(json_get_int(best, "trial", -1), 7);
+	assert_true(json_get_real(best, "score", 0) == 44.25);
+	assert_int_equal(json_get_int(json_object_get(status, "fits"), "total", 0), 302);
+	assert_int_equal(json_get_int(json_object_get(status, "trials"), "total", 0), 26);
+	json_decref(status);
+	put("summary.json", "{\"done\": false, \"chosen\": {\"round\": 1, \"score\": 44.25}}");
+	put_status("interrupted"); /* there is more to come: nothing is changed */
+	status = read_status();
+	assert_true(json_get_real(json_object_get(status, "best"), "score", 0) == 46.5);
+	assert_int_equal(json_get_int(json_object_get(status, "fits"), "total", 0), 1200);
+	json_decref(status);
+}
+
 /* ---- without status.json ---- */
 
 static struct ledger *new_ledger(void)
@@ -462,6 +498,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(status__ends_stay_what_they_are, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__a_resume_that_has_just_begun_runs, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__needs_no_ledger, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(status__a_finished_one_tells_the_chosen_round, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__without_its_file_comes_from_the_ledger, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__a_campaign_without_fits_is_planned, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(status__no_campaign_is_said, set_up, tear_down),
