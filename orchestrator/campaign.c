@@ -14,6 +14,7 @@
 #include "orchestrator/round_run.h"
 #include "orchestrator/stage.h"
 #include "orchestrator/warm_start.h"
+#include "orchestrator/worker.h"
 #include "reports/plot.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -277,6 +278,8 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 	campaign->display = display;
 	campaign->started = process_clock();
 	campaign->started_wall = process_wall();
+	if (!code)
+		code = command_find_programs(spec, err);
 	if (!code) {
 		say_reading(display, spec);
 		code = prepare_data(spec, probe_program(), &data, err);

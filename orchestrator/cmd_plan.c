@@ -8,6 +8,7 @@
 #include "orchestrator/probe.h"
 #include "orchestrator/scheduler.h"
 #include "orchestrator/warm_start.h"
+#include "orchestrator/worker.h"
 #include "storage/base/json.h"
 
 static void print_plan(const struct arguments *arguments, const struct plan *plan, const struct spec *spec, const struct study *study, const char *refused)
@@ -44,8 +45,10 @@ static int make_plan(const struct arguments *arguments, const struct spec *spec,
 	struct plan plan = {0};
 	json_t *earlier = NULL;
 	struct orch_err refused = {0};
-	int code = prepare_data(spec, probe_program(), &data, err);
+	int code = command_find_programs(spec, err);
 
+	if (!code)
+		code = prepare_data(spec, probe_program(), &data, err);
 	if (!code)
 		code = study_open(spec, data.frame, data.folds, &study, err);
 	if (!code)

@@ -56,6 +56,8 @@ struct command_fit {
  * Async-signal-safe. */
 void command_end_children(unsigned grace_milliseconds);
 void command_server_end(void); /* the program that stays alive, if any */
+/* The program of each command engine can be found and executed, from here and now; ORCH_EINPUT says which cannot. */
+int command_find_programs(const struct spec *spec, struct orch_err *err);
 int command_fit_run(struct worker *worker, const struct command_fit *fit, double **prediction, double *score, struct orch_err *err);
 
 #endif

@@ -29,6 +29,21 @@ expect command__failure_exit_1 1 'no trial' "$ORCH" start -q fails.yaml
 expect command__log_tells_why 1 'exit status 3: broken pipe dream' "$ORCH" start --dir fails-again fails.yaml
 expect command__failure_is_told 0 'exit status 3' "$ORCH" show fails
 expect command__last_words_are_kept 0 'broken pipe dream' "$ORCH" show fails
+
+# A program that cannot be started is refused before anything is made.
+spec absent '"./trainer {p}"' '[1]'
+expect program__absent_path 2 'there is no program /.*/trainer \(paths are relative to the campaign file\)' "$ORCH" plan absent.yaml
+expect program__absent_path_at_start 2 'there is no program' "$ORCH" start -q absent.yaml
+check program__nothing_is_made test ! -e absent
+spec unknown '"trainer-of-nobody {p}"' '[1]'
+expect program__not_on_path 2 'no program "trainer-of-nobody" is found on PATH' "$ORCH" plan unknown.yaml
+printf '#!/bin/sh\necho 1\n' >locked.sh
+spec locked '"./locked.sh {p}"' '[1]'
+expect program__not_executable 2 'locked.sh cannot be executed: chmod' "$ORCH" plan locked.yaml
+chmod +x locked.sh
+expect program__executable 0 'fits' "$ORCH" plan locked.yaml
+spec root '"/nonexistent/trainer"' '[1]'
+expect program__absent_absolute 2 'there is no program /nonexistent/trainer' "$ORCH" plan root.yaml
 cat >hostile.yaml <<'YAML'
 name: hostile
 data: {source: points.csv, target: y}
