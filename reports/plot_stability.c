@@ -270,28 +270,101 @@ int plot_selection(const struct plot_source *source, struct figure *figure, stru
 
 struct rounds {
 	size_t count, columns; /* columns: the rounds, and what each fold's own best round has */
-	const char **names;
-	size_t features;
-	double *shares;
-	double *order; /* less comes first */
+	char **names;          /* what LOFO leaves out in some round (features, groups), then the features that are in none of them */
+	size_t features, capacity;
+	double *shares;        /* NaN: not there in that round */
+	double *order;         /* less comes first */
+	bool *covered;         /* a feature of the summary, in its order there: a row shows it, alone or in a group */
 };
 
-static int read_round(const struct plot_source *source, size_t round, struct rounds *rounds, struct orch_err *err)
+static size_t find_row(const struct rounds *rounds, const char *name)
+{
+	size_t row = 0;
+
+	while (row < rounds->features && strcmp(rounds->names[row], name))
+		row++;
+	return row;
+}
+
+static void add_row(struct rounds *rounds, const char *name, double own, double order)
+{
+	size_t row = rounds->features++;
+
+	if (row == rounds->capacity) {
+		rounds->capacity = rounds->capacity ? 2 * rounds->capacity : 64;
+		rounds->names = mem_array_grow(rounds->names, rounds->capacity, sizeof *rounds->names);
+		rounds->order = mem_array_grow(rounds->order, rounds->capacity, sizeof *rounds->order);
+		rounds->shares = mem_array_grow(rounds->shares, rounds->capacity * rounds->columns, sizeof *rounds->shares);
+		if (!rounds->names || !rounds->order || !rounds->shares)
+			orch_bug("out of memory for a plot of what folds agree on");
+	}
+	rounds->names[row] = mem_text(name);
+	rounds->order[row] = order;
+	for (size_t c = 0; c < rounds->count; c++)
+		rounds->shares[row * rounds->columns + c] = NAN;
+	rounds->shares[row * rounds->columns + rounds->count] = own;
+}
+
+/* The features of a group of that round; NULL: the name is a feature's. Borrowed. */
+static const json_t *members_of(const json_t *groups, const char *name)
+{
+	const json_t *group;
+	size_t i;
+
+	json_array_foreach(json_object_get(groups, "groups"), i, group)
+		if (!strcmp(json_get_text(group, "name", ""), name))
+			return json_object_get(group, "features");
+	return NULL;
+}
+
+/* The share of the folds that would have the whole of it; what it is made of counts as shown. */
+static double own_share(struct rounds *rounds, const json_t *own, const json_t *members, const char *name)
+{
+	double least = NAN;
+	const char *feature;
+	json_t *share;
+	size_t f = 0;
+
+	json_object_foreach((json_t *)own, feature, share) {
+		bool in = !members && !strcmp(feature, name);
+		const json_t *member;
+		size_t m;
+
+		json_array_foreach(members, m, member)
+			in = in || !strcmp(feature, json_string_value(member));
+		if (in)
+			least = fmin(least, json_number_value(share)); /* NaN gives way */
+		rounds->covered[f] = rounds->covered[f] || in;
+		f++;
+	}
+	return least;
+}
+
+static int read_round(const struct plot_source *source, size_t round, const json_t *own, struct rounds *rounds, struct orch_err *err)
 {
 	struct csv_table selection = {0};
+	json_t *groups = NULL;
 	char name[64];
 	int code;
 
 	snprintf(name, sizeof name, "rounds/round_%03zu/09_stability/selection.csv", round);
 	code = plot_read_csv(source, name, &selection, err);
-	for (size_t r = 0; r < selection.rows && !code; r++)
-		for (size_t f = 0; f < rounds->features; f++)
-			if (!strcmp(rounds->names[f], csv_table_cell(&selection, r, "feature"))) {
-				rounds->shares[f * rounds->columns + round] = plot_cell(&selection, r, "helps");
-				rounds->order[f] = plot_cell(&selection, r, "mean_rank") - 1e6 * (double)round; /* those that stayed longest first */
-			}
+	if (code == ORCH_EMISSING)
+		return 0;
+	snprintf(name, sizeof name, "rounds/round_%03zu/00_dataset/groups.json", round);
+	plot_read_json(source, name, &groups, NULL); /* rounds without groups have none */
+	for (size_t r = 0; r < selection.rows && !code; r++) {
+		const char *unit = csv_table_cell(&selection, r, "feature");
+		size_t row = find_row(rounds, unit);
+
+		if (row == rounds->features)
+			add_row(rounds, unit, own_share(rounds, own, members_of(groups, unit), unit), 0);
+		rounds->shares[row * rounds->columns + round] = plot_cell(&selection, r, "helps");
+		rounds->order[row] = plot_cell(&selection, r, "mean_rank") - 1e6 * (double)round; /* those that stayed longest first */
+	}
 	csv_table_release(&selection);
-	return code == ORCH_EMISSING ? 0 : code;
+	json_decref(groups);
+	return code;
 }
 
 static void draw_rounds(struct figure *figure, const struct rounds *rounds, long long folds)
@@ -321,8 +394,8 @@ static void draw_rounds(struct figure *figure, const struct rounds *rounds, long
 		names[i] = rounds->names[order[i]];
 		memcpy(shares + i * rounds->columns, rounds->shares + order[i] * rounds->columns, rounds->columns * sizeof *shares);
 	}
-	subtitle = text_format("share of %lld folds in which a feature helps, by round; own best: the round that is best by the fold alone has it%s", folds,
-	        shown < rounds->features ? "; the features that stayed longest" : "");
+	subtitle = text_format("share of %lld folds in which it helps, by round; own best: the round that is best by the fold alone has it%s", folds,
+	        shown < rounds->features ? "; what stayed longest" : "");
 	figure->height = 130 + 19.0 * (double)shown;
 	body = chart_page(figure, "What folds agree on", subtitle, NULL, 0);
 	if (!written)
@@ -348,26 +421,24 @@ int plot_selection_by_round(const struct plot_source *source, struct figure *fig
 	own = json_object_get(json_object_get(summary, "selection"), "features");
 	rounds.count = json_array_size(json_object_get(summary, "rounds"));
 	rounds.columns = rounds.count + 1;
-	rounds.features = json_object_size(own);
-	if (!code && (rounds.count < 2 || !rounds.features))
+	rounds.covered = mem_must(json_object_size(own) + 1, sizeof *rounds.covered);
+	if (!code && (rounds.count < 2 || !json_object_size(own)))
 		code = plot_nothing(err);
-	rounds.names = mem_must(rounds.features + 1, sizeof *rounds.names);
-	rounds.order = mem_must(rounds.features + 1, sizeof *rounds.order);
-	rounds.shares = mem_must(rounds.features * rounds.columns + 1, sizeof *rounds.shares);
-	json_object_foreach(own, name, share) {
-		for (size_t c = 0; c < rounds.count; c++)
-			rounds.shares[f * rounds.columns + c] = NAN;
-		rounds.shares[f * rounds.columns + rounds.count] = json_number_value(share);
-		rounds.order[f] = (double)f;
-		rounds.names[f++] = name;
-	}
 	for (size_t r = 0; r < rounds.count && !code; r++)
-		code = read_round(source, r, &rounds, err);
+		code = read_round(source, r, own, &rounds, err);
+	json_object_foreach(own, name, share) {
+		if (!rounds.covered[f] && !code)
+			add_row(&rounds, name, json_number_value(share), 1e9);
+		f++;
+	}
 	if (!code)
 		draw_rounds(figure, &rounds, (long long)json_get_int(json_object_get(summary, "selection"), "folds", 0));
+	for (size_t i = 0; i < rounds.features; i++)
+		free(rounds.names[i]);
 	free(rounds.names);
 	free(rounds.order);
 	free(rounds.shares);
+	free(rounds.covered);
 	json_decref(summary);
 	return code;
 }

@@ -28,6 +28,7 @@ same groups__correlation_of_a_copy_is_one "$(sed -n 2p $R/00_dataset/correlation
 same lofo__each_interval_names_its_folds "$(column $R/04_lofo/lofo.csv folds_used | sort -u)" 5
 same lofo__ranks_of_each_fold "$(column $R/04_lofo/folds.csv rank | sort -n | uniq -c | awk '{print $1 "x" $2}' | tr '\n' ' ')" "5x1 5x2 5x3 5x4 5x5 "
 check groups__rounds_hold "$ORCH" verify auto
+same groups__are_rows_of_what_folds_agree_on "$(grep -oE '>(auto:b|b|copy|near|kind)</text>' auto/report/plots/selection_by_round.svg | sort | tr '\n' ' ')" ">auto:b</text> >kind</text> "
 
 sed 's/constants: true/duplicates: true, correlated: 0.98/' auto.yaml >prune.yaml
 check prune__starts "$ORCH" start prune.yaml
