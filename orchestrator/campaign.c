@@ -200,7 +200,7 @@ static int publish_folder(struct campaign *campaign, const struct campaign_optio
 
 static void say_data(struct display *display, const struct study *study, const struct prepared *data)
 {
-	char rows[TEXT_NUMBER_MAX], seconds[TEXT_NUMBER_MAX];
+	char rows[TEXT_NUMBER_MAX], seconds[TEXT_NUMBER_MAX], *warning = study_target_warning(study);
 	json_t *note, *found;
 	size_t i;
 
@@ -209,6 +209,9 @@ static void say_data(struct display *display, const struct study *study, const s
 	        data->frame_reused ? "" : text_seconds(data->seconds, seconds));
 	json_array_foreach(data->notes, i, note)
 		display_line(display, "  note: %s", json_string_value(note));
+	if (warning)
+		display_line(display, "  warning: %s", warning);
+	free(warning);
 	found = study_feature_notes(study);
 	json_array_foreach(found, i, note)
 		display_line(display, "  %s", json_string_value(note));

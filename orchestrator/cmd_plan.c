@@ -28,13 +28,17 @@ static void print_plan(const struct arguments *arguments, const struct plan *pla
 	text_buf_release(&text);
 }
 
-static void print_notes(const struct arguments *arguments, const struct prepared *data)
+static void print_notes(const struct arguments *arguments, const struct prepared *data, const struct study *study)
 {
+	char *warning = study_target_warning(study);
 	json_t *note;
 	size_t i;
 
 	json_array_foreach(data->notes, i, note)
 		command_say(arguments, "note: %s", json_string_value(note));
+	if (warning)
+		command_say(arguments, "warning: %s", warning);
+	free(warning);
 }
 
 /* What is counted alone may be too much already: then nothing is measured. */
@@ -64,7 +68,7 @@ static int make_plan(const struct arguments *arguments, const struct spec *spec,
 		code = probe_time(spec, study, &data, &plan, err);
 	}
 	if (!code) {
-		print_notes(arguments, &data);
+		print_notes(arguments, &data, study);
 		if (!refused.code)
 			plan_check_limits(&plan, spec, &refused);
 		print_plan(arguments, &plan, spec, study, refused.code ? refused.text : NULL);

@@ -175,6 +175,21 @@ static void check_engine(const struct study *study, const struct spec_model *mod
 		}
 }
 
+#define CLASSES_LIKE_NUMBERS 20 /* more of them are rarely meant: digits are 10 */
+
+char *study_target_warning(const struct study *study)
+{
+	double number;
+
+	if (study->task != ENGINE_CLASSIFICATION || study->classes <= CLASSES_LIKE_NUMBERS || !study->spec->metric || study->spec->data.task != SPEC_TASK_AUTO)
+		return NULL;
+	for (unsigned c = 0; c < study->classes; c++)
+		if (!text_to_double(study->class_names[c], &number))
+			return NULL;
+	return text_format("metric \"%s\" makes a class of each of the %u distinct numbers of target \"%s\"; a regression takes another metric (rmse, mae, r2), and data.task: classification "
+	                   "says that classes are meant", study->spec->metric, study->classes, study->target_names[0]);
+}
+
 /* ---- features and units ---- */
 
 static int collect_features(struct study *study, struct text_buf *problems)

@@ -71,6 +71,8 @@ json_t *study_feature_names(const struct study *study); /* of the selection; new
 int study_find_features(struct study *study, struct orch_err *err);
 /* What it came to, a sentence each, for people: an array of texts, empty when there is nothing to say. New reference. */
 json_t *study_feature_notes(const struct study *study);
+/* That the metric alone made classes of a target of many distinct numbers, which is rarely meant; malloc'd. NULL: it did not. */
+char *study_target_warning(const struct study *study);
 bool study_correlates(const struct study *study); /* do groups or pruning need rank correlations? */
 int study_correlations(const struct study *study, double **out, struct orch_err *err); /* all x all features; malloc'd. From the cache, as a rule */
 bool study_prunes(const struct study *study); /* does data.prune ask for anything? */

@@ -64,5 +64,10 @@ expect constraints__met_is_no_warning 1 '' grep -q 'warning\|are missed' front/r
 sed 's/max_error\]/fit_seconds]/; s/constraints: .*/constraints: {fit_seconds: {max: 100}}/; s/engine: forest/engine: fake/; s/, trees: 10//; s/max_depth: .*}}/x: {float: [0, 1]}}}/' front.yaml >seconds.yaml
 check seconds__start "$ORCH" start seconds.yaml
 same seconds__are_recorded "$(tail -n +2 seconds/rounds/round_000/01_hpo/trials.csv | cut -d, -f5 | grep -c '^[0-9]')" 20
+printf 'data: {source: %s/diabetes.csv, target: y}\nmodel: {engine: forest, trees: 2}\nmetric: accuracy\nsplit: {folds: {k: 2}}\nlofo: {enabled: false}\n' "$DATA" >numbers.yaml
+expect metric__makes_classes_of_numbers 0 'warning: metric "accuracy" makes a class of each of the 214 distinct numbers of target "y"' "$ORCH" plan numbers.yaml
+expect metric__makes_classes_of_numbers_at_start 0 'warning: metric "accuracy" makes a class of each' "$ORCH" start numbers.yaml
+sed -i 's/target: y/&, task: classification/' numbers.yaml
+check metric__classes_are_meant bash -c "! '$ORCH' plan numbers.yaml 2>&1 | grep warning"
 expect metric__of_another_task 2 'metric: "auc" does not fit this target: it is regression' "$ORCH" plan <(sed 's/max_error/auc/' front.yaml)
 finish
