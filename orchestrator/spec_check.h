@@ -17,6 +17,7 @@ struct spec_check {
 	struct spec_problem *problems;
 	unsigned errors; /* how many there are */
 	bool color;
+	bool unread;     /* there is no such file: its keys are not what is wrong */
 };
 /* One error where node stands; NULL: about the whole file. */
 void spec_error(struct spec_check *check, const struct yaml_node *node, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -84,6 +84,7 @@ int spec_load(const char *path, bool color, struct spec **out, char **report, st
 		struct yaml_node place = {.line = line, .column = column};
 
 		spec_error(&check, line ? &place : NULL, "%s", why.text);
+		check.unread = !file_exists(path);
 		give_report(&check, report, err);
 	} else if (code) {
 		orch_fail(err, code, "%s", why.text);

@@ -109,7 +109,8 @@ char *spec_report(struct spec_check *check)
 		show_problem(check, path, &check->problems[i], &out);
 	if (check->errors > SHOWN_MAX)
 		text_addf(&out, "... and %u more\n", check->errors - SHOWN_MAX);
-	text_addf(&out, "%u error%s in %s; `orch schema --keys` lists the keys", check->errors, check->errors == 1 ? "" : "s", path);
+	if (!check->unread)
+		text_addf(&out, "%u error%s in %s; `orch schema --keys` lists the keys", check->errors, check->errors == 1 ? "" : "s", path);
 	free(path);
 	return text_take(&out);
 }

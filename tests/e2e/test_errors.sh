@@ -33,6 +33,7 @@ with() { printf '%s' "data: {source: $1, target: y}\nmodel: {engine: ridge}\n"; 
 
 # the file
 expect error__no_such_spec 2 'nothing.yaml' "$ORCH" start nothing.yaml
+expect error__no_such_spec_is_all_that_is_said 1 '' grep -q 'schema --keys' out
 expect error__no_argument 2 'FILE' "$ORCH" start
 expect error__unknown_command 2 'did you mean.*start' "$ORCH" strat
 expect error__unknown_option 2 'did you mean.*--dir' "$ORCH" start --dri x good.yaml
