@@ -37,6 +37,8 @@ static int take_names(struct plotting *plotting, struct orch_err *err)
 
 	for (const struct plot *plot = plot_table; plot->name && count < PLOT_NAMES_MAX; plot++)
 		names[count++] = plot->name;
+	if (from && !file_exists(arguments->rest[0]) && !strchr(arguments->rest[0], '/') && command_nearest(arguments->rest[0], names, count))
+		from = 0; /* a plot's name in all likelihood */
 	for (int i = from; i < arguments->rest_count; i++)
 		if (!is_plot(arguments->rest[i])) {
 			const char *near = command_nearest(arguments->rest[i], names, count);

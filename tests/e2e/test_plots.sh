@@ -81,6 +81,8 @@ expect plot__writes_png 0 'pics/history.png' "$ORCH" plot number history --png -
 check plot__png_is_one sh -c 'head -c 8 pics/history.png | od -An -tx1 | grep -q "89 50 4e 47 0d 0a 1a 0a"'
 expect plot__all 0 'features_score.svg' "$ORCH" plot number --output all
 expect plot__unknown_name_is_told 2 'no plot "lof"; did you mean lofo' "$ORCH" plot number lof
+expect plot__unknown_first_name_is_told 2 'no plot "lof"; did you mean lofo' "$ORCH" plot lof
+expect plot__no_folder_is_told 2 'there is no folder /.*/nowhere/x' "$ORCH" plot nowhere/x
 expect plot__unknown_round_is_told 2 'no finished round "7"' "$ORCH" plot number --round 7
 expect plot__nothing_to_show_is_told 0 'roc: nothing to show' "$ORCH" plot number roc --output pics
 expect plot__lists_them 0 '^calibration +Calibration' "$ORCH" plot --list
