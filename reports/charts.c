@@ -138,14 +138,71 @@ static json_t *lofo_of(const struct csv_table *lofo)
 	return list;
 }
 
-/* of, most: when not all are shown, the caption says so. */
-static void add_place(struct text_buf *out, const char *id, const char *text, const char *which, json_int_t of, json_int_t most)
+/* A place is headed like the plot that it stands for: its title, and what is in it (subtitle, freed here). of, most: when not all are shown, the
+ * caption says so. */
+static void add_place(struct text_buf *out, const char *id, const char *title, char *subtitle, const char *text, const char *which, json_int_t of, json_int_t most)
 {
 	char shown[TEXT_NUMBER_MAX], all[TEXT_NUMBER_MAX];
 	char *caption = of > most ? text_format("%s; the %s of %s %s", text, text_count(most, shown), text_count(of, all), which) : mem_text(text);
 
-	text_addf(out, "<figure class=\"live\"><div class=\"chart\" id=\"%s\" role=\"img\" aria-label=\"%s\"></div><figcaption>%s</figcaption></figure>\n", id, caption, caption);
+	text_addf(out, "<figure class=\"live\"><p class=\"head\"><b>%s</b><span>", title);
+	text_add_html(out, subtitle);
+	text_addf(out, "</span></p><div class=\"chart\" id=\"%s\" role=\"img\" aria-label=\"%s\"></div><figcaption>%s</figcaption></figure>\n", id, caption, caption);
 	free(caption);
+	free(subtitle);
+}
+
+static char *lofo_subtitle(const struct csv_table *lofo)
+{
+	size_t sure = 0;
+
+	for (size_t r = 0; r < lofo->rows; r++) {
+		double low;
+
+		sure += text_to_double(csv_table_cell(lofo, r, "ci_low"), &low) && low > 0;
+	}
+	return text_format("left out one at a time; %zu of %zu surely help", sure, lofo->rows);
+}
+
+static char *trials_text(size_t count)
+{
+	char shown[TEXT_NUMBER_MAX];
+
+	return text_format("%s trial%s", text_count((int64_t)count, shown), count == 1 ? "" : "s");
+}
+
+/* The last point has the best of all. */
+static char *history_subtitle(const json_t *history, size_t total)
+{
+	const json_t *last = json_array_get(history, json_array_size(history) - 1);
+	char *trials = trials_text(total), *text = text_format("%s; best %.5g", trials, json_number_value(json_array_get(last, 2)));
+
+	free(trials);
+	return text;
+}
+
+static char *parallel_subtitle(const json_t *parallel, const char *metric)
+{
+	char shown[TEXT_NUMBER_MAX], *trials = trials_text((size_t)json_get_int(parallel, "of", 0));
+	char *text = text_format("%s of %s; colour is %s, the best drawn on top", text_count((int64_t)json_array_size(json_object_get(parallel, "rows")), shown),
+	        trials, metric);
+
+	free(trials);
+	return text;
+}
+
+/* The search's two: scores in the order of the trials, and where the good ones lie. */
+static void add_search(struct text_buf *out, const json_t *data, size_t rows, size_t total)
+{
+	const json_t *history = json_object_get(data, "history"), *parallel = json_object_get(data, "parallel");
+	json_int_t all = (json_int_t)total, drawn = total > rows ? (json_int_t)rows : all;
+
+	if (json_array_size(history) < 2)
+		return;
+	add_place(out, "chart-history", "Optimisation history", history_subtitle(history, total), "the cross-validated score of every trial in the order tried, and the best so far",
+	        "trials, the best and a sample", all, drawn);
+	add_place(out, "chart-parallel", "Parallel coordinates", parallel_subtitle(parallel, json_get_text(data, "metric", "score")),
+	        "a line for each trial, from its parameters to its score; drag along an axis to choose a range", "that scored best", total > rows ? all : json_get_int(parallel, "of", 0), LINES_MOST);
 }
 
 int charts_add(struct text_buf *out, const char *round_folder, const json_t *outcome, struct orch_err *err)
@@ -163,12 +220,9 @@ int charts_add(struct text_buf *out, const char *round_folder, const json_t *out
 		data = json_pack("{s:s, s:b, s:o, s:o, s:o, s:I}", "metric", json_get_text(outcome, "metric", "score"), "maximise", maximise, "history", history_of(&trials, maximise), "parallel",
 		        parallel_of(&trials, maximise), "lofo", lofo_of(&lofo), "units", (json_int_t)lofo.rows);
 		if (json_array_size(json_object_get(data, "lofo")))
-			add_place(out, "chart-lofo", "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals", "features that are worth most", (json_int_t)lofo.rows, UNITS_MOST);
-		if (json_array_size(json_object_get(data, "history")) > 1) {
-			add_place(out, "chart-history", "the cross-validated score of every trial in the order tried, and the best so far", "trials, the best and a sample", (json_int_t)total, total > trials.rows ? (json_int_t)trials.rows : (json_int_t)total);
-			add_place(out, "chart-parallel", "a line for each trial, from its parameters to its score; drag along an axis to choose a range", "that scored best", total > trials.rows ? (json_int_t)total : json_get_int(json_object_get(data, "parallel"), "of", 0),
-			        LINES_MOST);
-		}
+			add_place(out, "chart-lofo", "What each feature is worth", lofo_subtitle(&lofo), "gain in the score from having a feature, over the same folds; whiskers are 95 % intervals",
+			        "features that are worth most", (json_int_t)lofo.rows, UNITS_MOST);
+		add_search(out, data, trials.rows, total);
 		page_data(out, "charts", data);
 		json_decref(data);
 	}

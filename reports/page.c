@@ -20,7 +20,7 @@ static const char style[] =
 	".figure b{display:block;font-size:1.2rem;font-variant-numeric:tabular-nums;line-height:1.35;overflow-wrap:anywhere}.figure b.long{font-size:1rem}.figure span{color:var(--soft);font-size:.85rem}\n"
 	"figure{margin:1.6rem 0;overflow-x:auto}figure svg{display:block;width:100%;height:auto}figcaption{color:var(--soft);font-size:.85rem}\n"
 	".pictures{display:grid;grid-template-columns:minmax(0,1fr);column-gap:2rem;align-items:start}@media (min-width:75rem){.pictures{grid-template-columns:repeat(2,minmax(0,1fr))}}\n"
-	".chart{height:22rem;margin:1.2rem 0 0}.chart.tall{height:auto}\n"
+	".chart{height:22rem;margin:.3rem 0 0}p.head{margin:0}p.head b{display:block;font-weight:600}p.head span{color:var(--soft);font-size:.85rem}\n"
 	".wrap{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
 	"th{cursor:pointer;text-align:left;border-bottom:1px solid var(--line);font-weight:600;font-size:.85rem;color:var(--soft);white-space:nowrap}\n"
 	"th[aria-sort=ascending]::after{content:\" \\2191\"}th[aria-sort=descending]::after{content:\" \\2193\"}\n"

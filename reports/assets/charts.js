@@ -41,19 +41,20 @@ function history(c, element) {
 	const outside = scores.filter(s => s < low - pad || s > high + pad).length, caption = element.parentElement.querySelector('figcaption');
 	caption.dataset.text ??= caption.textContent;
 	caption.textContent = caption.dataset.text + (outside ? `; ${outside} far worse ones are outside the chart` : '');
-	return {...base(c), grid: {left: 12, right: 16, top: 40, bottom: 64, containLabel: true}, legend: {top: 0, right: 0, textStyle: {color: c.soft}},
+	return {...base(c), grid: {left: 12, right: 16, top: 28, bottom: narrow(element) ? 88 : 64, containLabel: true},
+		legend: {...(narrow(element) ? {bottom: 26, left: 'center'} : {top: 0, right: 0}), textStyle: {color: c.soft}},
 		tooltip: tooltip(c, p => `trial ${p.value[0]}<br>${escaped(data.metric)} ${number(p.value[1])}<br>best so far ${number(p.value[2])}`, {trigger: 'item'}),
 		dataZoom: [{type: 'inside'}, {type: 'slider', height: 18, bottom: 4, borderColor: c.line, textStyle: {color: c.soft}}],
 		xAxis: value_axis(c, 'trial', {nameGap: 24, minInterval: 1, splitLine: {show: false}}),
 		yAxis: value_axis(c, data.metric, {nameLocation: 'end', nameGap: 12, nameTextStyle: {color: c.soft, align: 'left'}, min: low - pad, max: high + pad, axisLabel: {color: c.soft, formatter: number, showMinLabel: false, showMaxLabel: false}}),
 		series: [{name: 'trial', type: 'scatter', data: points, symbolSize: points.length > 400 ? 3 : 6, itemStyle: {color: c.trial}, encode: {x: 0, y: 1}},
-			{name: 'best so far', type: 'line', step: 'end', data: points.map(p => [p[0], p[2], p[2]]), showSymbol: points.length < 2, lineStyle: {color: c.accent, width: 2}, itemStyle: {color: c.accent}}]};
+			{name: 'best so far', type: 'line', step: 'end', data: points.map(p => [p[0], p[2], p[2]]), symbol: 'circle', showSymbol: points.length < 2, lineStyle: {color: c.accent, width: 2}, itemStyle: {color: c.accent}}]};
 }
 
 function lofo(c, element) {
 	const rows = [...data.lofo].reverse(), most = narrow(element) ? 16 : 34;
-	element.style.height = `${Math.max(8, 3.5 + 1.35 * rows.length)}rem`;
-	return {...base(c), grid: {left: 8, right: 20, top: 28, bottom: 40, containLabel: true},
+	element.style.height = `${Math.max(7, 3.5 + 1.35 * rows.length)}rem`;
+	return {...base(c), grid: {left: 8, right: 20, top: 8, bottom: 40, containLabel: true},
 		tooltip: tooltip(c, p => { const r = rows[p.dataIndex]; return `${escaped(r[0])}<br>gain ${number(r[1])}<br>95 % interval ${number(r[2])} to ${number(r[3])}`; }, {trigger: 'item'}),
 		xAxis: value_axis(c, `gain in ${data.metric} from having it`, {scale: false, nameGap: 26}),
 		yAxis: {type: 'category', data: rows.map(r => r[0]), axisLabel: {color: c.ink, interval: 0, formatter: t => cut(t, most)}, axisTick: {show: false}, axisLine: {lineStyle: {color: c.soft}}},

@@ -217,6 +217,8 @@ static void charts_thin_out_long_searches(void **state)
 	assert_int_equal(json_get_int(json_object_get(island, "parallel"), "of", 0), 46000);
 	assert_true(out.length < 400000);
 	assert_non_null(strstr(out.data, "; the 500 of 46,000 that scored best<"));
+	assert_non_null(strstr(out.data, "<b>Optimisation history</b><span>46,000 trials; best 0.5</span>"));
+	assert_non_null(strstr(out.data, "<b>Parallel coordinates</b><span>500 of 46,000 trials; colour is mae"));
 	json_decref(island);
 	json_decref(outcome);
 	text_buf_release(&csv);
