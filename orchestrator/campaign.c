@@ -204,7 +204,7 @@ static void say_data(struct display *display, const struct study *study, const s
 	json_t *note, *found;
 	size_t i;
 
-	display_line(display, "data: %s rows, %zu features, %u folds%s (%s%s)", text_count((int64_t)study->frame->rows, rows), study->start_feature_count,
+	display_line(display, "data: %s rows, %zu feature%s, %u folds%s (%s%s)", text_count((int64_t)study->frame->rows, rows), study->start_feature_count, study->start_feature_count == 1 ? "" : "s",
 	        study->folds, study->holdout_rows ? " and a holdout" : "", data->frame_reused ? "prepared before: nothing is read again" : "prepared in ",
 	        data->frame_reused ? "" : text_seconds(data->seconds, seconds));
 	json_array_foreach(data->notes, i, note)

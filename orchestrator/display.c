@@ -120,7 +120,7 @@ void display_round(struct display *display, unsigned round, unsigned rounds_at_m
 	display->features = features;
 	display->stage_count = 0;
 	display->best_trial = -1;
-	display_line(display, "round %u of at most %u: %zu features", round, rounds_at_most, features);
+	display_line(display, "round %u of at most %u: %zu feature%s", round, rounds_at_most, features, features == 1 ? "" : "s");
 }
 
 void display_stage(struct display *display, const struct display_stage *stage)

@@ -33,8 +33,8 @@ static char *sentence(const struct finish_hook *hook, const json_t *summary, dou
 		return text_format("%s: this is a test of on_finish", hook->name);
 	if (!isfinite(score))
 		return text_format("%s: %s, no round is finished", hook->name, hook->state);
-	return text_format("%s: %s, %s %.6g with %zu features (round %lld of %zu)", hook->name, hook->state, json_get_text(summary, "metric", "score"), score,
-	        json_array_size(json_object_get(chosen, "features")), (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(summary, "rounds")));
+	return text_format("%s: %s, %s %.6g with %zu feature%s (round %lld of %zu)", hook->name, hook->state, json_get_text(summary, "metric", "score"), score,
+	        json_array_size(json_object_get(chosen, "features")), json_array_size(json_object_get(chosen, "features")) == 1 ? "" : "s", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(summary, "rounds")));
 }
 
 static void set_environment(const struct finish_hook *hook, const json_t *summary)

@@ -100,8 +100,8 @@ static void add_answer(struct text_buf *out, const json_t *outcome)
 		add_escaped(out, json_get_text(chosen, "constraints_missed", ""));
 		text_add(out, ".\n\n");
 	}
-	text_addf(out, "**Round %lld**: %zu of %zu features, ", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
-	        json_array_size(json_object_get(outcome, "all_features")));
+	text_addf(out, "**Round %lld**: %zu of %zu feature%s, ", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
+	        json_array_size(json_object_get(outcome, "all_features")), json_array_size(json_object_get(outcome, "all_features")) == 1 ? "" : "s");
 	add_escaped(out, json_get_text(outcome, "metric", "score"));
 	text_add(out, " **");
 	add_number(out, json_object_get(chosen, "score"), 6);
@@ -171,7 +171,7 @@ static void add_path(struct text_buf *out, const json_t *outcome)
 		return;
 	text_addf(out, "Elimination path of round %lld, one feature after the other: best ", (long long)json_get_int(path, "round", 0));
 	add_number(out, json_object_get(best, "mean"), 6);
-	text_addf(out, " with %lld features; ", (long long)json_get_int(best, "features", 0));
+	text_addf(out, " with %lld feature%s; ", (long long)json_get_int(best, "features", 0), json_get_int(best, "features", 0) == 1 ? "" : "s");
 	add_number(out, json_object_get(chosen, "mean"), 6);
 	text_addf(out, " with %lld, the fewest within one standard error of it: ", (long long)json_get_int(chosen, "features", 0));
 	add_names(out, json_object_get(chosen, "kept"));

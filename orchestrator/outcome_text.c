@@ -169,9 +169,9 @@ static void add_path(struct text_buf *out, const json_t *outcome)
 
 	if (!json_is_object(path))
 		return;
-	text_addf(out, "  path      of round %lld down to one: best %s %s with %lld features; %s with %lld, the fewest within one standard error (same folds: optimistic)\n",
+	text_addf(out, "  path      of round %lld down to one: best %s %s with %lld feature%s; %s with %lld, the fewest within one standard error (same folds: optimistic)\n",
 	        (long long)json_get_int(path, "round", 0), json_get_text(outcome, "metric", "score"), short_number(json_object_get(best, "mean"), a),
-	        (long long)json_get_int(best, "features", 0), short_number(json_object_get(chosen, "mean"), b), (long long)json_get_int(chosen, "features", 0));
+	        (long long)json_get_int(best, "features", 0), plural(json_get_int(best, "features", 0)), short_number(json_object_get(chosen, "mean"), b), (long long)json_get_int(chosen, "features", 0));
 }
 
 static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_features)
@@ -180,8 +180,8 @@ static void add_chosen(struct text_buf *out, const json_t *outcome, bool with_fe
 
 	if (!json_is_object(chosen))
 		return;
-	text_addf(out, "  chosen    round %lld: %zu of %zu features\n", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
-	        json_array_size(json_object_get(outcome, "all_features")));
+	text_addf(out, "  chosen    round %lld: %zu of %zu feature%s\n", (long long)json_get_int(chosen, "round", 0), json_array_size(json_object_get(chosen, "features")),
+	        json_array_size(json_object_get(outcome, "all_features")), plural((json_int_t)json_array_size(json_object_get(outcome, "all_features"))));
 	if (json_array_size(json_object_get(outcome, "rounds")) > 1)
 		text_addf(out, "  why       %s\n", json_get_text(chosen, "reason", ""));
 	if (json_get_text(chosen, "constraints_missed", NULL))

@@ -361,7 +361,7 @@ void plan_text(const struct plan *plan, const struct spec *spec, const struct st
 	json_t *notes, *note;
 	size_t i;
 
-	text_addf(out, "data           %s rows, %zu features, %u folds%s\n", text_count((int64_t)study->frame->rows, a), study->feature_count,
+	text_addf(out, "data           %s rows, %zu feature%s, %u folds%s\n", text_count((int64_t)study->frame->rows, a), study->feature_count, study->feature_count == 1 ? "" : "s",
 	        study->folds, study->holdout_rows ? "" : ", no holdout");
 	notes = study_feature_notes(study);
 	json_array_foreach(notes, i, note)

@@ -246,6 +246,8 @@ static const char *type_name(const struct spec_key *key)
 	return names[key->kind];
 }
 
+#define NO_LIMIT_SECONDS 1e8 /* the longest that can be given: three years */
+
 static void add_default(struct text_buf *out, const struct spec_key *key)
 {
 	json_t *value = spec_key_default(key);
@@ -256,6 +258,8 @@ static void add_default(struct text_buf *out, const struct spec_key *key)
 		text_add(out, " [required, or models]");
 	else if (key->kind == SPEC_BYTES && number > 0)
 		text_addf(out, " [default %s]", text_bytes((uint64_t)number, text));
+	else if (key->kind == SPEC_SECONDS && number >= NO_LIMIT_SECONDS)
+		text_add(out, " [default no limit]");
 	else if (key->kind == SPEC_SECONDS)
 		text_addf(out, " [default %s]", text_seconds(number, text));
 	else if (json_is_string(value))

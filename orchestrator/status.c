@@ -343,8 +343,8 @@ static void chosen_line(const json_t *status, struct text_buf *out)
 	const json_t *summary = json_object_get(status, "summary"), *chosen = json_object_get(summary, "chosen");
 
 	if (json_is_object(chosen))
-		text_addf(out, "  %-10s round %lld with %zu features, %s %.6g%s\n", "chosen", (long long)json_get_int(chosen, "round", 0),
-		        json_array_size(json_object_get(chosen, "features")), json_get_text(summary, "metric", "score"), json_get_real(chosen, "score", NAN),
+		text_addf(out, "  %-10s round %lld with %zu feature%s, %s %.6g%s\n", "chosen", (long long)json_get_int(chosen, "round", 0),
+		        json_array_size(json_object_get(chosen, "features")), json_array_size(json_object_get(chosen, "features")) == 1 ? "" : "s", json_get_text(summary, "metric", "score"), json_get_real(chosen, "score", NAN),
 		        json_get_bool(summary, "done", 0) ? "" : " (of the rounds so far)");
 }
 

@@ -87,9 +87,10 @@ static void add_sentence(const struct campaign_page *page)
 	char *low = number(json_object_get(gain, "ci_low")), *high = number(json_object_get(gain, "ci_high")), *names = dropped_names(page->outcome, 12);
 	struct text_buf text = {0};
 
-	text_addf(&text, "%sake round %lld: %zu of %zu features, %s %s \xc2\xb1 %s (cross-validated, standard error).",
+	text_addf(&text, "%sake round %lld: %zu of %zu feature%s, %s %s \xc2\xb1 %s (cross-validated, standard error).",
 	        strcmp(json_get_text(page->outcome, "state", ""), "done") ? "So far: t" : "T", (long long)json_get_int(page->chosen, "round", 0),
-	        json_array_size(json_object_get(page->chosen, "features")), json_array_size(json_object_get(page->outcome, "all_features")), page->metric, score, se);
+	        json_array_size(json_object_get(page->chosen, "features")), json_array_size(json_object_get(page->outcome, "all_features")),
+	        json_array_size(json_object_get(page->outcome, "all_features")) == 1 ? "" : "s", page->metric, score, se);
 	if (json_is_object(gain))
 		text_addf(&text, " Against all features it gains %s (95 %% interval %s to %s%s). Dropped: %s.", mean, low, high, verdict(gain), names);
 	page_text(page->out, "answer", text.data);

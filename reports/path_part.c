@@ -15,9 +15,9 @@ static char *note_of(const json_t *described, size_t rows)
 {
 	const json_t *best = json_object_get(described, "best"), *chosen = json_object_get(described, "chosen");
 	char *left = rows > SHOWN ? text_format("; the last %d steps, all are in 04_lofo/path.csv", SHOWN) : mem_text("");
-	char *note = text_format("in each step the feature goes whose absence scores best; best %s %.5g with %lld features, %.5g with %lld, the fewest within one standard error of it. Steps are chosen on the "
+	char *note = text_format("in each step the feature goes whose absence scores best; best %s %.5g with %lld feature%s, %.5g with %lld, the fewest within one standard error of it. Steps are chosen on the "
 	        "folds that score them, so these scores are optimistic; the holdout is not looked at%s", json_get_text(described, "metric", "score"), json_get_real(best, "mean", 0),
-	        (long long)json_get_int(best, "features", 0), json_get_real(chosen, "mean", 0), (long long)json_get_int(chosen, "features", 0), left);
+	        (long long)json_get_int(best, "features", 0), json_get_int(best, "features", 0) == 1 ? "" : "s", json_get_real(chosen, "mean", 0), (long long)json_get_int(chosen, "features", 0), left);
 
 	free(left);
 	return note;

@@ -383,7 +383,8 @@ int round_page_write(const char *folder, unsigned round, const char *campaign, s
 	int code = read_files(folder, &files, err);
 
 	if (!code) {
-		subtitle = text_format("%s rows, %zu features, target %s", text_count(json_get_int(files.dataset, "rows", 0), rows), json_array_size(json_object_get(files.dataset, "features")),
+		subtitle = text_format("%s rows, %zu feature%s, target %s", text_count(json_get_int(files.dataset, "rows", 0), rows), json_array_size(json_object_get(files.dataset, "features")),
+		        json_array_size(json_object_get(files.dataset, "features")) == 1 ? "" : "s",
 		        json_get_text(json_array_get(json_object_get(files.dataset, "targets"), 0), "name", "?"));
 		page_begin(out, title, subtitle);
 		add_answer(out, &files, folder);

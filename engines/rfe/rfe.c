@@ -117,7 +117,7 @@ static void explain_rule(const struct rfe_drop_rule *rule, const struct drop *dr
 	else
 		text_addf(reason, ", the %zu least important of %zu", drop->taken, count);
 	if (rule->kind == RFE_DROP_FRACTION)
-		text_addf(reason, " (%g %% of %zu features is %zu)", rule->fraction * 100, drop->total, drop->target);
+		text_addf(reason, " (%g %% of %zu feature%s is %zu)", rule->fraction * 100, drop->total, drop->total == 1 ? "" : "s", drop->target);
 }
 
 static void explain_floor(const struct rfe_drop_rule *rule, const struct drop *drop, struct text_buf *reason)
@@ -333,7 +333,7 @@ static void explain_choice(enum rfe_choose_kind kind, double tolerance, double b
 	}
 	text_addf(reason, "is the smallest whose %s, %.6g, is ", metric->name, taken->score);
 	explain_bar(kind, tolerance, bar, reason);
-	text_addf(reason, " the best, %.6g in round %ld (%zu features)", rounds[best].score, best, rounds[best].features);
+	text_addf(reason, " the best, %.6g in round %ld (%zu feature%s)", rounds[best].score, best, rounds[best].features, rounds[best].features == 1 ? "" : "s");
 }
 
 long rfe_choose(enum rfe_choose_kind kind, double tolerance, const struct metric *metric, const struct rfe_round *rounds, size_t count, struct text_buf *reason)

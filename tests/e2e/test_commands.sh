@@ -13,6 +13,7 @@ expect version__says_build 0 '^orch [0-9.]+ \(build [0-9a-f]{12}\)$' "$ORCH" --v
 expect command__prefix_is_guessed 2 'did you mean "status"' "$ORCH" stat
 expect output__full_is_an_error 1 'cannot write the output' bash -c "'$ORCH' schema >/dev/full"
 expect schema__is_json 0 '"additionalProperties"' "$ORCH" schema
+expect schema__no_limit_is_said 0 'resources.pause .*\[default no limit\]' "$ORCH" schema --keys
 expect schema__keys 0 'data.target.*required' "$ORCH" schema --keys
 check completions__bash bash -c "'$ORCH' completions bash | bash -n"
 expect completions__know_options 0 'resume\).*--redo-damaged' "$ORCH" completions bash

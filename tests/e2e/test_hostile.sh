@@ -44,6 +44,7 @@ sed 's/huge.csv/row.csv/' huge.yaml >row.yaml
 expect one_row__is_refused 2 'constant|rows' "$ORCH" start -q row.yaml
 { echo x,y; for i in $(seq 30); do echo "$i,$((i * 2 % 7))"; done; } >feature.csv
 sed 's/huge.csv/feature.csv/; s/forest, trees: 10/ridge/' huge.yaml >feature.yaml
+expect one_feature__is_one 0 'data +30 rows, 1 feature,' "$ORCH" plan feature.yaml
 expect one_feature__campaign_runs 0 '' "$ORCH" start -q feature.yaml
 printf 'y\n1\n2\n3\n4\n' >none.csv
 sed 's/huge.csv/none.csv/' huge.yaml >none.yaml
