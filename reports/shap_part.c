@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reports/chart.h"
 #include "reports/page.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -37,12 +36,12 @@ static void add_features(struct text_buf *out, const json_t *root)
 	for (size_t i = 0; i < json_array_size(features) && i < SHOWN; i++) {
 		const json_t *feature = json_array_get(features, i);
 		double mean = json_get_real(feature, "mean_abs", 0);
-		char rank[TEXT_NUMBER_MAX], number[32];
+		char rank[TEXT_NUMBER_MAX], number[TEXT_NUMBER_MAX];
 
 		page_row_begin(out);
 		page_cell(out, json_get_text(feature, "name", ""), 0);
 		page_cell(out, text_count((int64_t)i + 1, rank), 1);
-		page_cell(out, chart_number(mean, number), 1);
+		page_cell(out, text_number(mean, number), 1);
 		text_addf(out, "<td><span class=\"track\"><i style=\"left:0%%;width:%.2f%%\"></i></span></td>", most > 0 ? 100 * mean / most : 0);
 		page_row_end(out);
 	}

@@ -13,6 +13,7 @@
 #include "reports/charts.h"
 #include "reports/compare_page.h"
 #include "reports/page.h"
+#include "reports/shap_part.h"
 #include "reports/stage_cost.h"
 #include "storage/base/file.h"
 #include "storage/base/json.h"
@@ -225,6 +226,23 @@ static void charts_thin_out_long_searches(void **state)
 	text_buf_release(&out);
 }
 
+/* A cell of numbers takes them plain: one with a comma in its thousands is none. */
+static void shap_part_shows_thousands(void **state)
+{
+	struct text_buf out = {0};
+
+	(void)state;
+	put("r/07_diagnostics/shap.json", "{\"target\": \"price\", \"scale\": \"target\", \"rows\": 1018, \"of\": \"holdout\", \"method\": \"tree\", \"scores\": [], \"total\": 2,"
+	                                  "\"features\": [{\"name\": \"carat\", \"mean_abs\": 2159.75}, {\"name\": \"cut\", \"mean_abs\": 80.5}]}");
+	char *round = file_join(folder, "r");
+	shap_part_table(&out, round);
+	free(round);
+	assert_non_null(strstr(out.data, "data-v=\"2159.75\">2159.8<"));
+	assert_non_null(strstr(out.data, ">80.5<"));
+	assert_null(strstr(out.data, ">-<"));
+	text_buf_release(&out);
+}
+
 static void compare_page_holds_text_only(void **state)
 {
 	json_t *comparison = parse("{\"metric\": \"mae\", \"maximise\": false, \"entries\": [{\"label\": \"A\", \"name\": \"" NAME "\", \"round\": 0}, {\"label\": \"B\", \"name\": \"b\", \"round\": 1}],"
@@ -266,6 +284,7 @@ int main(void)
 		{"campaign_page__says_what_is_missing", campaign_page_says_what_is_missing, make_folder, remove_folder, NULL},
 		{"charts__thin_out_long_searches", charts_thin_out_long_searches, make_folder, remove_folder, NULL},
 		{"compare_page__holds_text_only", compare_page_holds_text_only, NULL, NULL, NULL},
+		{"shap_part__shows_thousands", shap_part_shows_thousands, make_folder, remove_folder, NULL},
 		{"stage_cost__adds_up", stage_costs_add_up, make_folder, remove_folder, NULL},
 	};
 
