@@ -19,6 +19,7 @@
 #include "storage/base/file.h"
 #include "storage/base/json.h"
 #include "storage/base/process.h"
+#include "storage/base/seal.h"
 #include "storage/dataset.h"
 #include "storage/provenance.h"
 #include "storage/round_dir.h"
@@ -632,7 +633,7 @@ int campaign_write_summary(struct campaign *campaign, unsigned rounds, bool done
 	int code = campaign_summary(campaign, rounds, done, &summary, err);
 
 	if (!code) {
-		text = json_text(summary, JSON_STYLE_PRETTY);
+		text = seal_text(summary, JSON_STYLE_PRETTY);
 		code = file_replace(path, text, strlen(text), err);
 	}
 	json_decref(summary);

@@ -10,6 +10,7 @@
 #include "storage/base/file.h"
 #include "storage/base/hash.h"
 #include "storage/base/json.h"
+#include "storage/base/seal.h"
 #include "storage/bundle.h"
 #include "storage/dataset.h"
 #include "storage/provenance.h"
@@ -45,20 +46,34 @@ static char *inside(const struct verifying *verifying, const char *name)
 
 /* ---- one thing each ---- */
 
+/* Against the hash that campaign.json has of it; earlier versions kept none. */
+static void check_file(struct verifying *verifying, const json_t *info, const char *name, struct orch_err *err)
+{
+	const char *said = json_get_text(json_object_get(info, "files"), name, NULL);
+	char *path = inside(verifying, name), hash[HASH_HEX];
+
+	if (said && !err->code && !hash_file(path, 0, hash, NULL, err) && strcmp(hash, said))
+		orch_fail(err, ORCH_EDAMAGED, "%s is not what the campaign was started with", name);
+	free(path);
+}
+
 static void check_spec(struct verifying *verifying)
 {
 	static const char *const names[] = {"campaign.json", "spec.json"};
 	struct orch_err err = {0};
+	json_t *values[2] = {0};
 
 	for (size_t i = 0; i < 2 && !err.code; i++) {
 		char *path = inside(verifying, names[i]);
-		json_t *value = NULL;
 
-		json_read_file(path, &value, &err);
-		json_decref(value);
+		json_read_file(path, &values[i], &err);
 		free(path);
 	}
-	note(verifying, "spec", !err.code, false, "%s", err.code ? err.text : "campaign.json and spec.json can be read");
+	check_file(verifying, values[0], "spec.json", &err);
+	check_file(verifying, values[0], "campaign.yaml", &err);
+	note(verifying, "spec", !err.code, false, "%s", err.code ? err.text : "campaign.json and spec.json can be read, and campaign.yaml is as it was given");
+	json_decref(values[0]);
+	json_decref(values[1]);
 }
 
 static int take_row(void *context, const struct ledger_round *row, struct orch_err *err)
@@ -235,7 +250,8 @@ static void check_summary(struct verifying *verifying)
 	char *path = inside(verifying, "summary.json");
 	struct orch_err err = {0};
 	json_t *summary = NULL;
-	size_t listed;
+	char *text = NULL;
+	size_t listed, length = 0;
 
 	if (verifying->rounds == 0) {
 		free(path);
@@ -245,9 +261,12 @@ static void check_summary(struct verifying *verifying)
 		note(verifying, "summary.json", false, true, "%s", file_exists(path) ? err.text : "it is not there");
 	else if ((listed = json_array_size(json_object_get(summary, "rounds"))) != verifying->rounds)
 		note(verifying, "summary.json", false, true, "lists %zu rounds, there are %u", listed, verifying->rounds);
+	else if (file_read(path, 0, &text, &length, &err) || seal_check(text, length) == SEAL_BROKEN)
+		note(verifying, "summary.json", false, true, "%s", err.code ? err.text : "it is not what was written: its seal is broken");
 	else
 		note(verifying, "summary.json", true, true, "lists all %u rounds", verifying->rounds);
 	json_decref(summary);
+	free(text);
 	free(path);
 }
 

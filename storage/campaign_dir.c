@@ -13,6 +13,7 @@
 
 #include "storage/base/fault.h"
 #include "storage/base/file.h"
+#include "storage/base/hash.h"
 #include "storage/base/json.h"
 #include "storage/base/mem.h"
 #include "storage/base/text.h"
@@ -266,6 +267,26 @@ static int put_ledger(const char *folder, struct orch_err *err)
 	return code;
 }
 
+/* campaign.json, with the hashes of the two files that nothing else vouches for. */
+static int put_info(const char *folder, const json_t *info, struct orch_err *err)
+{
+	static const char *const names[] = {"campaign.yaml", "spec.json"};
+	json_t *whole = json_deep_copy(info), *files = json_object();
+	int code = 0;
+	for (size_t i = 0; i < 2 && !code; i++) {
+		char *path = file_join(folder, names[i]), hash[HASH_HEX];
+		code = hash_file(path, 0, hash, NULL, err);
+		if (!code)
+			json_object_set_new(files, names[i], json_string(hash));
+		free(path);
+	}
+	json_object_set_new(whole, "files", files);
+	if (!code)
+		code = put_json(folder, "campaign.json", whole, err);
+	json_decref(whole);
+	return code;
+}
+
 static int put_contents(const char *folder, const struct campaign_contents *contents, struct orch_err *err)
 {
 	const json_t *data = json_object_get(contents->info, "data");
@@ -275,7 +296,7 @@ static int put_contents(const char *folder, const struct campaign_contents *cont
 	if (!code)
 		code = put_json(folder, "spec.json", contents->spec, err);
 	if (!code)
-		code = put_json(folder, "campaign.json", contents->info, err);
+		code = put_info(folder, contents->info, err);
 	if (!code)
 		code = put_folders(folder, err);
 	if (!code)

@@ -21,7 +21,7 @@ struct campaign_contents {
 	size_t spec_length;
 	const json_t *spec;  /* spec.json */
 	const json_t *info;  /* campaign.json: {"format":1,"orch":{version,build},"created_host","spec_path" (relative to the folder),
-	                        "data":{source_hash,frame_hash,frame,folds_hash,folds},"cpu"} ; no times */
+	                        "data":{source_hash,frame_hash,frame,folds_hash,folds},"cpu"} ; no times. Written with "files": {name: SHA-256} of campaign.yaml and spec.json */
 };
 /* ORCH_EBUSY/EINPUT "exists already: orch resume PATH" when path is there. Also looks at the file system: *warning (malloc'd or NULL) says
  * tmpfs, network, overlay volatile... Leaves the folder locked in *out. */
