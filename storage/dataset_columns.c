@@ -211,6 +211,24 @@ static int add_source_columns(struct preparation *preparation, struct orch_err *
 
 /* ---- roles ---- */
 
+#define COLUMNS_TOLD 10
+
+/* What there is instead. */
+static char *first_columns(const struct preparation *preparation)
+{
+	struct text_buf out = {0};
+
+	for (size_t i = 0; i < preparation->column_count && i < COLUMNS_TOLD; i++) {
+		char *name = text_cut(preparation->columns[i].name, TEXT_NAME_SHOWN);
+
+		text_addf(&out, "%s\"%s\"", i ? ", " : "; it has ", name);
+		free(name);
+	}
+	if (preparation->column_count > COLUMNS_TOLD)
+		text_addf(&out, " and %zu more", preparation->column_count - COLUMNS_TOLD);
+	return out.data ? text_take(&out) : mem_text("");
+}
+
 char *dataset_nearest_column(const struct preparation *preparation, const char *name)
 {
 	const char **names = mem_must(preparation->column_count + 1, sizeof *names), *nearest;
@@ -224,7 +242,7 @@ char *dataset_nearest_column(const struct preparation *preparation, const char *
 	if (preparation->column_count == 1 && preparation->source == SOURCE_CSV)
 		return text_format(
 		        "; it has one, \"%s\": are values separated by , ; tab or |?", preparation->columns[0].name);
-	return mem_text("");
+	return first_columns(preparation);
 }
 
 static struct source_column *need(struct preparation *preparation, const char *key, const char *name)

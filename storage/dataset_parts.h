@@ -95,7 +95,7 @@ void dataset_csv_add_reader(struct text_buf *sql, char *const *paths, size_t cou
 void dataset_csv_explain(struct preparation *preparation, char *const *paths, size_t count,
         const struct csv_header *header, struct orch_err *why);
 /* dataset_columns.c */
-char *dataset_nearest_column(const struct preparation *preparation, const char *name); /* "; did you mean ...", or ""; malloc'd */
+char *dataset_nearest_column(const struct preparation *preparation, const char *name); /* "; did you mean ...", else the first columns; malloc'd */
 int dataset_find_columns(struct preparation *preparation, struct orch_err *err);
 int dataset_column_add(struct preparation *preparation, const char *name, const char *type, const char *table,
         const char *own, struct source_column **out, struct orch_err *err);
