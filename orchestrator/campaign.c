@@ -276,6 +276,7 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 	struct campaign *campaign = mem_must(1, sizeof *campaign);
 	struct prepared data = {0};
 	json_t *earlier = NULL;
+	char *warning = NULL;
 	int code = check_place(spec, options, err);
 
 	campaign->spec = spec;
@@ -306,6 +307,9 @@ int campaign_create(struct spec *spec, const struct campaign_options *options, s
 	if (!code)
 		code = warm_start_read(spec, &earlier, err);
 	json_decref(earlier);
+	if (!code && (warning = warm_start_warning(spec, data.source_hash)))
+		display_line(display, "warning: %s", warning);
+	free(warning);
 	if (!code) {
 		say_plan(display, &campaign->plan, spec);
 		code = publish_folder(campaign, options, &data, err);

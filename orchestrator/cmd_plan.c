@@ -28,9 +28,9 @@ static void print_plan(const struct arguments *arguments, const struct plan *pla
 	text_buf_release(&text);
 }
 
-static void print_notes(const struct arguments *arguments, const struct prepared *data, const struct study *study)
+static void print_notes(const struct arguments *arguments, const struct spec *spec, const struct prepared *data, const struct study *study)
 {
-	char *warning = study_target_warning(study);
+	char *warning = study_target_warning(study), *other_data = warm_start_warning(spec, data->source_hash);
 	json_t *note;
 	size_t i;
 
@@ -38,7 +38,10 @@ static void print_notes(const struct arguments *arguments, const struct prepared
 		command_say(arguments, "note: %s", json_string_value(note));
 	if (warning)
 		command_say(arguments, "warning: %s", warning);
+	if (other_data)
+		command_say(arguments, "warning: %s", other_data);
 	free(warning);
+	free(other_data);
 }
 
 /* What is counted alone may be too much already: then nothing is measured. */
@@ -68,7 +71,7 @@ static int make_plan(const struct arguments *arguments, const struct spec *spec,
 		code = probe_time(spec, study, &data, &plan, err);
 	}
 	if (!code) {
-		print_notes(arguments, &data, study);
+		print_notes(arguments, spec, &data, study);
 		if (!refused.code)
 			plan_check_limits(&plan, spec, &refused);
 		print_plan(arguments, &plan, spec, study, refused.code ? refused.text : NULL);

@@ -84,6 +84,27 @@ int warm_start_read(const struct spec *spec, json_t **out, struct orch_err *err)
 	return code;
 }
 
+char *warm_start_warning(const struct spec *spec, const char *source_hash)
+{
+	const char *named = spec->hpo.warm_start, *other;
+	char *folder, *path, *text = NULL;
+	json_t *info = NULL;
+
+	if (!named)
+		return NULL;
+	folder = named[0] == '/' ? mem_text(named) : file_join(spec->base, named);
+	path = file_join(folder, "campaign.json");
+	if (!json_read_file(path, &info, NULL)) {
+		other = json_get_text(json_object_get(info, "data"), "source_hash", source_hash);
+		if (strcmp(other, source_hash))
+			text = text_format("hpo.warm_start: %s was of other data than this campaign, so its scores may not compare and may mislead the sampler", named);
+	}
+	json_decref(info);
+	free(path);
+	free(folder);
+	return text;
+}
+
 static void hash_of(const char *text, char out[HASH_HEX])
 {
 	struct hash hash;

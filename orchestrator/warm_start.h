@@ -13,6 +13,8 @@
 
 /* From the campaign that the spec names: [{params, score}], a failed one's score is null. New reference; NULL: it names none. */
 int warm_start_read(const struct spec *spec, json_t **out, struct orch_err *err);
+/* That the other campaign, if one is named, was of other data, by the hash of its source; malloc'd. NULL: it was of the same, or it is not known. */
+char *warm_start_warning(const struct spec *spec, const char *source_hash);
 /* Reads them and keeps them, unless the ledger has them; flushed. *count: how many there are. */
 int warm_start_record(const struct spec *spec, struct ledger *ledger, size_t *count, struct orch_err *err);
 /* What was kept: *out, of *count, borrows from *keep (new reference; NULL: nothing). free(*out). */

@@ -66,6 +66,7 @@ expect fit__a_trial_again 0 'fold 4' "$ORCH" fit gpnone1 --trial 23
 # Warm start: the other campaign's trials are known, and kept: it may go.
 spec tpe none 12 2 | sed 's/  trials: 12/  trials: 12\n  warm_start: randommedian1/' >warm.yaml
 expect warm__plan_counts_them 0 'warm start from [0-9]+ trials of randommedian1' "$ORCH" plan warm.yaml
+check warm__same_data_is_no_warning bash -c "! '$ORCH' plan warm.yaml 2>&1 | grep warning"
 check warm__starts "$ORCH" start warm.yaml
 spec tpe none 12 2 >cold.yaml
 check warm__a_cold_one_starts "$ORCH" start cold.yaml
@@ -81,6 +82,10 @@ check warm__resumes_without_the_other "$ORCH" resume cutwarm
 same warm__resumed_alike "$(trials cutwarm)" "$(trials warm)"
 expect warm__no_such_campaign 2 'hpo.warm_start: .*randommedian1 is no campaign folder' "$ORCH" plan warm.yaml
 mv elsewhere randommedian1
+head -n 300 "$DATA/diabetes.csv" >other.csv
+sed 's#source: [^,}]*#source: other.csv#' warm.yaml >otherdata.yaml
+expect warm__of_other_data 0 'warning: hpo.warm_start: randommedian1 was of other data' "$ORCH" plan otherdata.yaml
+expect warm__of_other_data_at_start 0 'warning: hpo.warm_start: randommedian1 was of other data' "$ORCH" start otherdata.yaml
 sed '/^lofo/imetric: mae' warm.yaml >metric.yaml
 expect warm__of_another_metric 2 'randommedian1 optimised the metric of its task, this campaign mae: name the same metric' "$ORCH" plan metric.yaml
 
