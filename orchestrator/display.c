@@ -29,7 +29,7 @@ struct display {
 	size_t features;
 	struct display_stage stages[STAGES_SHOWN];
 	size_t stage_count;
-	char metric[32], best_params[400];
+	char metric[32], best_params[400], best_model[64]; /* empty: there is one model only */
 	double best_score;
 	int64_t best_trial;
 	double eta_low, eta_high;
@@ -154,7 +154,7 @@ static void best_text(const struct display *display, struct text_buf *out)
 	if (display->best_trial < 0)
 		return;
 	snprintf(number, sizeof number, "%.6g", display->best_score);
-	text_addf(out, "best %s %s, trial %lld %s", display->metric, number, (long long)display->best_trial, display->best_params);
+	text_addf(out, "best %s %s, trial %lld %s%s%s", display->metric, number, (long long)display->best_trial, display->best_model, display->best_model[0] ? " " : "", display->best_params);
 }
 
 void display_stage_end(struct display *display, const char *name, const char *text)
@@ -182,8 +182,9 @@ void display_stage_end(struct display *display, const char *name, const char *te
 	text_buf_release(&line);
 }
 
-void display_best(struct display *display, const char *metric, double score, int64_t trial, const char *params)
+void display_best(struct display *display, const char *metric, double score, int64_t trial, const char *model, const char *params)
 {
+	snprintf(display->best_model, sizeof display->best_model, "%s", model ? model : "");
 	snprintf(display->metric, sizeof display->metric, "%s", metric);
 	snprintf(display->best_params, sizeof display->best_params, "%s", params);
 	display->best_score = score;
@@ -362,13 +363,16 @@ static json_t *eta_json(const struct display *display)
 
 static json_t *best_json(const struct display *display)
 {
-	json_t *params = NULL;
+	json_t *params = NULL, *best;
 
 	if (display->best_trial < 0)
 		return json_null();
 	json_parse(display->best_params, strlen(display->best_params), "best", &params, NULL);
-	return json_pack("{s:I, s:s, s:f, s:o}", "trial", (json_int_t)display->best_trial, "metric", display->metric, "score", display->best_score, "params",
+	best = json_pack("{s:I, s:s, s:f, s:o}", "trial", (json_int_t)display->best_trial, "metric", display->metric, "score", display->best_score, "params",
 	        params ? params : json_null());
+	if (display->best_model[0])
+		json_object_set_new(best, "model", json_string(display->best_model));
+	return best;
 }
 
 void display_status_file(struct display *display, struct campaign *campaign, const char *state)

@@ -22,7 +22,8 @@ void display_line(struct display *display, const char *format, ...) __attribute_
 void display_round(struct display *display, unsigned round, unsigned rounds_at_most, size_t features);
 void display_stage(struct display *display, const struct display_stage *stage); /* progress of a stage; first call announces it */
 void display_stage_end(struct display *display, const char *name, const char *text);
-void display_best(struct display *display, const char *metric, double score, int64_t trial, const char *params);
+/* model: its name where there are several, else NULL. */
+void display_best(struct display *display, const char *metric, double score, int64_t trial, const char *model, const char *params);
 /* Fits of the rest of the campaign, for the estimate: seconds low and high; NaN unknown. */
 void display_eta(struct display *display, double low, double high);
 void display_tick(struct display *display, struct campaign *campaign); /* redraw, write status.json, log the minute */

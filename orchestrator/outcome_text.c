@@ -353,7 +353,7 @@ static void add_totals(struct text_buf *out, const json_t *outcome)
 
 	if (!json_is_object(totals))
 		return;
-	text_addf(out, ": %lld round%s, %s trials%s", (long long)rounds, plural(rounds), text_count(json_get_int(totals, "trials", 0), a), failed ? "" : "");
+	text_addf(out, ": %lld round%s, %s trial%s", (long long)rounds, plural(rounds), text_count(json_get_int(totals, "trials", 0), a), plural(json_get_int(totals, "trials", 0)));
 	if (failed)
 		text_addf(out, " (%s failed)", text_count(failed, b));
 	text_addf(out, ", %s fits", text_count(json_get_int(totals, "fits", 0), a));

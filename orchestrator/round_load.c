@@ -88,7 +88,7 @@ int round_run_load_trials(struct round_run *run, int (*visit)(void *context, con
 	int code = ledger_each_trial(campaign->ledger, run->round, take_trial, &trials, err);
 
 	if (trials.best_params)
-		display_best(campaign->display, campaign->study->metric->name, run->best_score, run->best_trial, trials.best_params);
+		display_best(campaign->display, campaign->study->metric->name, run->best_score, run->best_trial, round_run_model_shown(run, run->best_trial), trials.best_params);
 	add_gap(&trials, trials.next, INT64_MAX);
 	for (size_t i = 0; i < trials.count && !code; i++)
 		code = ledger_each_fit_of(campaign->ledger, run->round, stage_table[STAGE_HPO].name, trials.gaps[i].first, trials.gaps[i].last, visit, context, err);

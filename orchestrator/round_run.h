@@ -62,6 +62,8 @@ void round_run_note_lofo(struct round_run *run, enum stage_id stage, const char 
 void round_run_show_stage(struct round_run *run, enum stage_id stage);
 /* Are a fit's seconds among what the search optimises or keeps to? They are recorded once, with its other metrics. */
 bool round_run_wants_seconds(const struct round_run *run, unsigned stage);
+/* The name of a trial's model where there are several, else NULL. */
+const char *round_run_model_shown(const struct round_run *run, int64_t trial);
 /* Takes the results of a task of fits in one transaction, or as many of them as outcome has. */
 int round_run_results(struct round_run *run, struct task *task, struct task_outcome *outcome, struct orch_err *err);
 int round_run_telemetry(struct round_run *run, const struct task *task, const struct task_outcome *outcome, struct orch_err *err);

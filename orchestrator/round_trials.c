@@ -52,6 +52,13 @@ static bool row_is_missing(const struct round_run *run, int64_t trial)
 }
 
 /* record: now; else only where a ledger that was damaged has lost the row. */
+const char *round_run_model_shown(const struct round_run *run, int64_t trial)
+{
+	const struct spec *spec = run->campaign->spec;
+
+	return spec->model_count > 1 ? spec->models[search_model(run->search, (uint64_t)trial)].name : NULL;
+}
+
 static int finish_trial(struct round_run *run, struct partial_trial *partial, bool record, struct orch_err *err)
 {
 	struct campaign *campaign = run->campaign;
@@ -77,7 +84,7 @@ static int finish_trial(struct round_run *run, struct partial_trial *partial, bo
 		        (row.mean == run->best_score && partial->trial < run->best_trial)) {
 			run->best_trial = partial->trial;
 			run->best_score = row.mean;
-			display_best(campaign->display, campaign->study->metric->name, row.mean, partial->trial, text);
+			display_best(campaign->display, campaign->study->metric->name, row.mean, partial->trial, round_run_model_shown(run, partial->trial), text);
 		}
 	} else if (row.state == LEDGER_FAILED) {
 		campaign->trials_failed++;

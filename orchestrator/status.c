@@ -78,9 +78,12 @@ static json_t *best_of(const char *campaign, unsigned rounds)
 	char *name = text_format("rounds/round_%03u/01_hpo/best.json", rounds ? rounds - 1 : 0);
 	json_t *best = rounds ? read_object(campaign, name) : NULL, *out = NULL;
 
-	if (best && json_get_int(best, "trial", -1) >= 0)
+	if (best && json_get_int(best, "trial", -1) >= 0) {
 		out = json_pack("{s:O?, s:O?, s:O?, s:O?}", "trial", json_object_get(best, "trial"), "metric", json_object_get(best, "metric"), "score",
 		        json_object_get(best, "score"), "params", json_object_get(best, "searched"));
+		if (json_object_get(best, "model_name"))
+			json_object_set(out, "model", json_object_get(best, "model_name"));
+	}
 	json_decref(best);
 	free(name);
 	return out ? out : json_null();
@@ -294,8 +297,8 @@ void status_best_line(const json_t *status, struct text_buf *out)
 	if (!json_is_object(best))
 		return;
 	text = params && !json_is_null(params) ? json_text(params, JSON_STYLE_CANONICAL) : mem_text("");
-	text_addf(out, "  %-10s %s %.6g, trial %lld %s\n", "best", json_get_text(best, "metric", "score"), json_get_real(best, "score", NAN),
-	        (long long)json_get_int(best, "trial", 0), text);
+	text_addf(out, "  %-10s %s %.6g, trial %lld %s%s%s\n", "best", json_get_text(best, "metric", "score"), json_get_real(best, "score", NAN),
+	        (long long)json_get_int(best, "trial", 0), json_get_text(best, "model", ""), json_get_text(best, "model", NULL) ? " " : "", text);
 	free(text);
 }
 

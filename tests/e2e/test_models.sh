@@ -21,7 +21,7 @@ YAML
 tables() { (cd "$1/rounds" && find . -path './.*' -prune -o -name '*.csv' -print0 | sort -z | xargs -0 cat | sha256sum); }
 models grid '' 1 >models.yaml
 expect models__plan_counts_each 0 'forest: 4 configurations, 20 fits in 10 tasks' "$ORCH" plan models.yaml
-check models__starts "$ORCH" start models.yaml
+expect models__log_names_the_best 0 'best rmse [0-9.]*, trial [0-9]* forest \{' "$ORCH" start models.yaml
 R=models/rounds/round_000
 same models__trials_name_theirs "$(trials models | cut -d, -f2 | uniq -c | awk '{printf "%s:%s ", $2, $1}')" "model:1 ridge:1 forest:4 ridge_2:2 "
 same models__the_forest_wins "$(grep -o '"model_name": "[a-z]*"' $R/01_hpo/best.json)" '"model_name": "forest"'
